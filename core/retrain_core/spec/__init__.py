@@ -1,0 +1,34 @@
+"""The one model of each kind: the same in the operator, in the pod and on the command line."""
+
+from retrain_core.spec.base import GROUP, VERSION
+from retrain_core.spec.manifest import ManifestError, Problem, TrainingRun, parse_training_run
+from retrain_core.spec.retrain_schedule import RetrainScheduleSpec, Trigger
+from retrain_core.spec.training_run import (
+    DVC,
+    GitSource,
+    MLflow,
+    Model,
+    Promotion,
+    Remote,
+    Smoke,
+    TrainingRunSpec,
+)
+
+__all__ = [
+    "DVC",
+    "GROUP",
+    "VERSION",
+    "GitSource",
+    "MLflow",
+    "ManifestError",
+    "Model",
+    "Problem",
+    "Promotion",
+    "Remote",
+    "RetrainScheduleSpec",
+    "Smoke",
+    "TrainingRun",
+    "TrainingRunSpec",
+    "Trigger",
+    "parse_training_run",
+]

@@ -1,0 +1,208 @@
+"""From the text of a manifest to a checked object, with errors a person can act on."""
+
+import difflib
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from retrain_core.spec.base import API_VERSION, Name, SpecModel
+from retrain_core.spec.retrain_schedule import MAX_SCHEDULE_AND_TRIGGER, RetrainScheduleSpec
+from retrain_core.spec.training_run import TrainingRunSpec
+
+GeneratedName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*)$", max_length=58)]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a manifest: the field's path, what is wrong, and the line if known."""
+
+    path: str
+    message: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = f"line {self.line}: " if self.line else ""
+        return f"{where}{self.path}: {self.message}" if self.path else f"{where}{self.message}"
+
+
+class ManifestError(ValueError):
+    """The manifest cannot be used; ``problems`` says why, in the order of the file."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("; ".join(map(str, problems)))
+        self.problems = problems
+
+
+class Metadata(SpecModel, extra="allow"):
+    name: Name | None = None
+    generate_name: GeneratedName | None = None
+    namespace: Name | None = None
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _named(self) -> "Metadata":
+        if not (self.name or self.generate_name):
+            raise ValueError("needs name or generateName")
+        return self
+
+
+class TrainingRun(SpecModel):
+    """A TrainingRun as it is applied; a status that came along is dropped."""
+
+    api_version: Annotated[Literal["retrain.dev/v1alpha1"], Field(alias="apiVersion")]
+    kind: Literal["TrainingRun"]
+    metadata: Metadata
+    spec: TrainingRunSpec
+    status: Annotated[Any, Field(exclude=True)] = None
+
+
+class RetrainSchedule(SpecModel):
+    """A RetrainSchedule as it is applied."""
+
+    api_version: Annotated[Literal["retrain.dev/v1alpha1"], Field(alias="apiVersion")]
+    kind: Literal["RetrainSchedule"]
+    metadata: Metadata
+    spec: RetrainScheduleSpec
+    status: Annotated[Any, Field(exclude=True)] = None
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> "RetrainSchedule":
+        for trigger in self.spec.triggers:
+            if len(f"{self.metadata.name}-{trigger.name}") > MAX_SCHEDULE_AND_TRIGGER + 1:
+                raise ValueError(
+                    f"schedule and trigger name together must not exceed "
+                    f"{MAX_SCHEDULE_AND_TRIGGER} characters: {trigger.name}"
+                )
+        return self
+
+
+KINDS: dict[str, type[TrainingRun] | type[RetrainSchedule]] = {
+    "TrainingRun": TrainingRun,
+    "RetrainSchedule": RetrainSchedule,
+}
+
+
+def parse_training_run(text: str) -> TrainingRun:
+    """The only TrainingRun among the YAML documents of ``text``.
+
+    Raises:
+        ManifestError: broken YAML, none or several TrainingRuns, or a field that is wrong.
+    """
+    found = parse_kind(text, TrainingRun)
+    assert isinstance(found, TrainingRun)
+    return found
+
+
+def parse_retrain_schedule(text: str) -> RetrainSchedule:
+    """The only RetrainSchedule among the YAML documents of ``text``.
+
+    Raises:
+        ManifestError: as :func:`parse_training_run`.
+    """
+    found = parse_kind(text, RetrainSchedule)
+    assert isinstance(found, RetrainSchedule)
+    return found
+
+
+def parse_kind(
+    text: str, model: type[TrainingRun] | type[RetrainSchedule]
+) -> TrainingRun | RetrainSchedule:
+    """The only object of one kind among the YAML documents of ``text``."""
+    kind = model.__name__
+    documents = [(node, value) for node, value in _documents(text) if _kind(value) == kind]
+    if len(documents) != 1:
+        kinds = ", ".join(str(_kind(value)) for _, value in _documents(text)) or "nothing"
+        count = "no" if not documents else f"{len(documents)} objects of"
+        raise ManifestError(
+            Problem("", f"{count} kind {kind} in {API_VERSION} where one is needed: found {kinds}")
+        )
+    node, value = documents[0]
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise ManifestError(*(_problem(node, detail, model) for detail in error.errors())) from None
+
+
+def _documents(text: str) -> list[tuple[yaml.Node, Any]]:
+    try:
+        loader = yaml.SafeLoader(text)
+        nodes = []
+        while loader.check_node():
+            if (node := loader.get_node()) is not None:
+                nodes.append(node)
+        return [(node, loader.construct_document(node)) for node in nodes]
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        what = getattr(error, "problem", None) or str(error)
+        raise ManifestError(
+            Problem("", f"broken YAML: {what}", mark.line + 1 if mark else None)
+        ) from None
+
+
+def _kind(value: Any) -> Any:
+    return value.get("kind") if isinstance(value, dict) else None
+
+
+def _problem(node: yaml.Node, detail: ErrorDetails, model: type[SpecModel]) -> Problem:
+    path = tuple(part for part in detail["loc"] if part != "[key]")
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "extra_forbidden":
+        message = "unknown field" + _suggestion(path, model)
+    elif detail["type"] == "missing":
+        message = "is required"
+    return Problem(_dotted(path), message, _line(node, path))
+
+
+def _suggestion(path: tuple[int | str, ...], model: type[SpecModel]) -> str:
+    names = _fields_at(path[:-1], model)
+    close = difflib.get_close_matches(str(path[-1]), names, 1)
+    if close:
+        return f": did you mean {close[0]}?"
+    return f": expected one of {', '.join(sorted(names))}" if names else ""
+
+
+def _fields_at(path: tuple[int | str, ...], model: type[SpecModel]) -> list[str]:
+    schema = model.model_json_schema(by_alias=True)
+    here: Any = schema
+    for part in path:
+        here = here.get("items") if isinstance(part, int) else here.get("properties", {}).get(part)
+        here = _resolved(schema, here or {})
+    return list(here.get("properties", {}))
+
+
+def _resolved(root: Any, schema: Any) -> Any:
+    for option in (schema, *schema.get("anyOf", ())):
+        if reference := option.get("$ref"):
+            return root["$defs"][reference.rsplit("/", 1)[1]]
+    return schema
+
+
+def _dotted(path: tuple[int | str, ...]) -> str:
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}" if text else str(part)
+    return text
+
+
+def _line(node: yaml.Node, path: tuple[int | str, ...]) -> int:
+    """The line, from 1, of the deepest node of ``path`` that the text has."""
+    line = node.start_mark.line + 1
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            match = [(k, v) for k, v in node.value if k.value == part]
+            if not match:
+                break
+            line, node = match[0][0].start_mark.line + 1, match[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
