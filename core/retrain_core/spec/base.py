@@ -69,6 +69,12 @@ def _revision(value: str) -> str:
     return value
 
 
+def _alias(value: str) -> str:
+    if re.match(r"^v\d+$|^latest$", value, re.IGNORECASE):
+        raise ValueError("MLflow reserves `latest` and `v<number>`")
+    return value
+
+
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 Name = Annotated[
     str,
@@ -79,7 +85,9 @@ ObjectName = Annotated[
 ]
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=250, pattern=r"^[^/:@\s]+$")]
 Alias = Annotated[
-    str, StringConstraints(min_length=1, max_length=250, pattern=r"^(?!v\d+$|latest$)[\w-]+$")
+    str,
+    StringConstraints(min_length=1, max_length=250, pattern=r"^[\w-]+$"),
+    AfterValidator(_alias),
 ]
 ParameterKey = Annotated[str, StringConstraints(min_length=1, max_length=250)]
 RelativePath = Annotated[Text, AfterValidator(_relative_path)]

@@ -72,7 +72,7 @@ class Remote(SpecModel):
 
     url: URL | None = None
     """s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or a directory. Default: the repository's remote."""
-    endpoint_url: Annotated[URL, Field(alias="endpointURL")] | None = None
+    endpoint_url: URL | None = None
     """Endpoint of an S3-compatible server, such as MinIO."""
     region: Text | None = None
     secret_ref: SecretRef | None = None
@@ -112,7 +112,7 @@ class DVC(SpecModel):
 class MLflow(SpecModel):
     """Where the run is recorded."""
 
-    tracking_uri: Annotated[URL, Field(alias="trackingURI")] | None = None
+    tracking_uri: URL | None = None
     experiment: Text | None = None
     """Default: the model's name, else the run's."""
     secret_ref: SecretRef | None = None
