@@ -1,0 +1,1 @@
+"""The inside of a run: source, pipeline, tracking, registry, and the steps that join them."""

@@ -1,0 +1,51 @@
+"""What one execution is told: its spec, its identity, and the places it works in."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from retrain_core.spec import TrainingRunSpec
+
+
+@dataclass(frozen=True)
+class LocalStores:
+    """Stores of a laptop, in place of those the manifest names.
+
+    Outputs go to the directory ``write``; the manifest's and the repository's remotes are only
+    read from, after the object stores in ``read`` (DVC caches, which have a remote's layout).
+    """
+
+    write: Path
+    read: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One execution of a TrainingRun, whoever started it."""
+
+    name: str
+    uid: str
+    """Identity across attempts: in a cluster the uid of the Kubernetes Job."""
+    spec: TrainingRunSpec
+    project: Path
+    """Folder with dvc.yaml, writable and ours."""
+    state: Path
+    """Writable folder for the cache, environments and scratch copies."""
+    tracking_uri: str
+    local: LocalStores | None = None
+    image: str | None = None
+    release: str | None = None
+    """The git tag that the run trains, if a release started it."""
+    commit: str | None = None
+    """The commit of the code, if there is one."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """Further variables of the stages."""
+
+    @property
+    def experiment(self) -> str:
+        """MLflow experiment: the spec's, else the model's name, else the run's."""
+        model = self.spec.model
+        return self.spec.mlflow.experiment or (model.name if model else self.name)
+
+    @property
+    def cache(self) -> Path:
+        return self.state / "cache"

@@ -1,0 +1,171 @@
+"""From DVC's exceptions to outcomes: they nest, so the whole chain of causes is looked at."""
+
+import re
+from collections.abc import Iterator
+
+from dvc.dependency.base import DependencyDoesNotExistError
+from dvc.exceptions import (
+    ArtifactNotFoundError,
+    CyclicGraphError,
+    OutputDuplicationError,
+    OutputNotFoundError,
+)
+from dvc.output import OutputDoesNotExistError
+from dvc.stage.exceptions import (
+    MissingDataSource,
+    StageCmdFailedError,
+    StageFileDoesNotExistError,
+    StageNotFound,
+)
+from dvc.utils.serialize import ParseError
+from dvc.utils.strictyaml import YAMLSyntaxError, YAMLValidationError
+from retrain_core.outcome import Reason, RunFailed
+
+_OUT_OF_MEMORY = (-9, 137)
+_TERMINATED = (-15, 143)
+_UNREACHABLE = (
+    "EndpointConnectionError",
+    "ConnectTimeoutError",
+    "ReadTimeoutError",
+    "ConnectionClosedError",
+    "ClientConnectorError",
+    "ConnectionError",
+    "TimeoutError",
+    "gaierror",
+    "HTTPClientError",
+    "ProxyConnectionError",
+    "SSLError",
+)
+_DENIED = ("NoCredentialsError", "PartialCredentialsError", "PermissionError", "TokenRetrievalError")
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """``error`` and what it came from, outermost first."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def pipeline_failure(error: BaseException) -> RunFailed:
+    """The outcome of a project that cannot be read."""
+    for cause in causes(error):
+        if isinstance(cause, RunFailed):
+            return cause
+        if isinstance(cause, YAMLSyntaxError):
+            return _invalid(f"{_relative(cause.path)} is no YAML: {_yaml_place(cause)}")
+        if isinstance(cause, YAMLValidationError):
+            return _invalid(_one_line(str(cause)) + _detail(cause))
+        if isinstance(cause, ParseError):
+            return _invalid(_one_line(str(cause)))
+        if isinstance(
+            cause,
+            (
+                StageFileDoesNotExistError,
+                StageNotFound,
+                CyclicGraphError,
+                OutputDuplicationError,
+                OutputNotFoundError,
+                ArtifactNotFoundError,
+            ),
+        ):
+            return _invalid(_one_line(str(cause)))
+    return _invalid(_one_line(str(error) or repr(error)))
+
+
+def stage_failure(stage: str, error: BaseException, tail: str) -> RunFailed:
+    """The outcome of a stage that did not end well; ``tail``: the last lines it printed."""
+    for cause in causes(error):
+        if isinstance(cause, RunFailed):
+            return cause
+        if isinstance(cause, StageCmdFailedError):
+            code = _exit_code(cause)
+            if code in _OUT_OF_MEMORY:
+                what = f"stage {stage} was killed, as a process that needs too much memory is"
+                return RunFailed(Reason.OUT_OF_MEMORY, _with_tail(what, tail))
+            if code in _TERMINATED:
+                return RunFailed(Reason.CANCELLED, f"stage {stage} was ended from outside")
+            what = f"stage {stage} failed: `{_command(cause)}` exited with {code}"
+            return RunFailed(Reason.STAGE_FAILED, _with_tail(what, tail))
+        if isinstance(cause, OutputDoesNotExistError):
+            return RunFailed(
+                Reason.OUTPUT_MISSING,
+                _with_tail(f"stage {stage} did not write its output {_quoted(cause)}", tail),
+            )
+        if isinstance(cause, (MissingDataSource, DependencyDoesNotExistError)):
+            return RunFailed(Reason.DATA_MISSING, f"stage {stage}: {_one_line(str(cause))}")
+        if isinstance(cause, (YAMLSyntaxError, YAMLValidationError, ParseError)):
+            return pipeline_failure(error)
+    store = store_failure(error)
+    if store is not None:
+        return store
+    innermost = list(causes(error))[-1]
+    return RunFailed(Reason.STAGE_FAILED, f"stage {stage} failed: {_one_line(str(innermost))}")
+
+
+def store_failure(error: BaseException, url: str = "the store") -> RunFailed | None:
+    """The outcome of a store that does not answer as it should; None if it is something else."""
+    for cause in causes(error):
+        if isinstance(cause, RunFailed):
+            return cause
+        kinds = {kind.__name__ for kind in type(cause).__mro__}
+        text = _one_line(str(cause))
+        if isinstance(cause, FileNotFoundError) and "bucket" in text.lower():
+            return RunFailed(Reason.STORE_NOT_FOUND, f"{url} does not exist: {text}")
+        if kinds & set(_DENIED) or re.search(r"\b(403|401)\b|Forbidden|AccessDenied", text):
+            return RunFailed(Reason.STORE_DENIED, f"{url} refuses us: {text}")
+        if kinds & set(_UNREACHABLE):
+            return RunFailed(Reason.STORE_UNREACHABLE, f"{url} cannot be reached: {text}")
+    return None
+
+
+def _invalid(message: str) -> RunFailed:
+    return RunFailed(Reason.INVALID_PIPELINE, message)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:500]
+
+
+def _relative(path: object) -> str:
+    return str(path).rsplit("/", 1)[-1]
+
+
+def _yaml_place(error: YAMLSyntaxError) -> str:
+    for cause in causes(error):
+        mark = getattr(cause, "problem_mark", None)
+        if mark is not None:
+            problem = getattr(cause, "problem", None) or "syntax error"
+            return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
+    return _one_line(str(error))
+
+
+def _detail(error: YAMLValidationError) -> str:
+    texts = [_one_line(str(cause)) for cause in causes(error)][1:]
+    return f": {texts[-1]}" if texts else ""
+
+
+def _exit_code(error: StageCmdFailedError) -> int:
+    match = re.search(r"exited with (-?\d+)", str(error))
+    return int(match[1]) if match else 1
+
+
+def _command(error: StageCmdFailedError) -> str:
+    match = re.search(r"failed to run: (.*), exited with", str(error), re.DOTALL)
+    return _one_line(match[1]) if match else "its command"
+
+
+def _quoted(error: OutputDoesNotExistError) -> str:
+    return _relative_to_cwd(error.path)
+
+
+def _relative_to_cwd(path: str) -> str:
+    import os
+
+    return os.path.relpath(path)
+
+
+def _with_tail(what: str, tail: str) -> str:
+    return f"{what}\n{tail}" if tail else what

@@ -1,0 +1,52 @@
+""".dvc imports: refreshed when the spec says so, pinned when their file holds no hash."""
+
+from collections.abc import Collection
+
+from dvc.exceptions import DvcException
+from dvc.stage import Stage
+from dvc.stage.exceptions import StageFileDoesNotExistError
+from retrain_core.outcome import Reason, RunFailed
+from retrain_trainer.pipeline.errors import store_failure
+from retrain_trainer.pipeline.project import Project
+from retrain_trainer.pipeline.stages import Plan
+
+
+def update_imports(project: Project, targets: Collection[str], plan: Plan) -> list[str]:
+    """Update the imports in ``targets`` and pin those of ``plan`` that hold no hash yet.
+
+    `dvc import-url --no-download` records no output hash: such a file means whatever is upstream
+    when it is read, so it is read once, here, and stored like any other data.
+
+    Returns the addressings of the updated .dvc files.
+
+    Raises:
+        RunFailed: a target is no import, or its upstream cannot be read.
+    """
+    by_address = {stage.addressing: stage for stage in project.stages() if stage.is_data_source}
+    for target in targets:
+        stage = by_address.get(target)
+        if stage is None or not stage.is_import:
+            imports = ", ".join(name for name, other in by_address.items() if other.is_import)
+            raise RunFailed(
+                Reason.INVALID_SPEC,
+                f"spec.dvc.update: {target} is no .dvc import; known: {imports or 'none'}",
+            )
+    unpinned = [name for name in plan.sources if by_address[name].is_partial_import]
+    wanted = sorted({*targets, *unpinned})
+    for name in wanted:
+        _update(project, by_address[name])
+    return wanted
+
+
+def _update(project: Project, stage: Stage) -> None:
+    try:
+        project.repo.update([stage.addressing])
+    except StageFileDoesNotExistError as error:
+        raise RunFailed(Reason.INVALID_SPEC, f"spec.dvc.update: {error}") from error
+    except (DvcException, OSError) as error:
+        upstream = str(stage.deps[0])
+        raise store_failure(error, upstream) or RunFailed(
+            Reason.DATA_MISSING,
+            f"{stage.addressing}: its upstream {upstream} cannot be read:"
+            f" {' '.join(str(error).split())[:300]}",
+        ) from error

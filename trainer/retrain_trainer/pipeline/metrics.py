@@ -1,0 +1,112 @@
+"""Metrics as DVC declares them: numbers in files, named by their dotted path."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from retrain_core.outcome import Reason, RunFailed
+from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline.params import flattened
+from retrain_trainer.pipeline.project import Project
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Every number in the metrics files of a project."""
+
+    values: Mapping[tuple[str, str], float]
+    """(file, dotted path) -> value."""
+
+    def named(self) -> dict[str, float]:
+        """By dotted path; with the file in front where two files have the same path."""
+        count = Counter(path for _, path in self.values)
+        return {
+            path if count[path] == 1 else f"{file}:{path}": value
+            for (file, path), value in self.values.items()
+        }
+
+    def find(self, name: str) -> tuple[str, float] | None:
+        """The file and value of a metric by its name, or by ``file:name``."""
+        for (file, path), value in self.values.items():
+            if name == f"{file}:{path}":
+                return file, value
+        matches = [(file, value) for (file, path), value in self.values.items() if path == name]
+        return matches[0] if len(matches) == 1 else None
+
+    def require(self, name: str) -> tuple[str, float]:
+        """As :meth:`find`, for the metric that promotion compares.
+
+        Raises:
+            RunFailed: MetricNotFound or MetricNotFinite.
+        """
+        found = self.find(name)
+        if found is None:
+            known = ", ".join(sorted(self.named())) or "no metrics at all"
+            raise RunFailed(
+                Reason.METRIC_NOT_FOUND, f"the pipeline writes no metric {name}; it has: {known}"
+            )
+        if not math.isfinite(found[1]):
+            raise RunFailed(Reason.METRIC_NOT_FINITE, f"metric {name} is {found[1]}")
+        return found
+
+
+def read_metrics(project: Project) -> Metrics:
+    """Read every metrics file, bringing those of stages that did not run onto the disk.
+
+    Raises:
+        RunFailed: a metrics file is not there or cannot be read.
+    """
+    outs = [out for stage in project.stages() for out in stage.outs if out.is_metric]
+    objects.place(project, [out for out in outs if out.hash_info])
+    values: dict[tuple[str, str], float] = {}
+    shown: dict[str, Any] = project.repo.metrics.show().get("", {})
+    for file, content in (shown.get("data") or {}).items():
+        name = project.relative(str(Path(project.repo.root_dir) / file))
+        if "error" in content:
+            raise RunFailed(
+                Reason.METRIC_NOT_FOUND, f"metrics file {name}: {_said(content['error'])}"
+            )
+        values.update(numbers(name, content["data"]))
+    return Metrics(values)
+
+
+def numbers(file: str, content: Any) -> dict[tuple[str, str], float]:
+    """The numbers in a parsed metrics file; truth values and texts are no metrics."""
+    if _is_number(content):
+        return {(file, Path(file).stem): float(content)}
+    return {
+        (file, path): float(value) for path, value in flattened(content) if _is_number(value)
+    }
+
+
+def load_numbers(file: str, path: Path) -> Metrics:
+    """The numbers of one metrics file or folder at ``path``, which stands for ``file``."""
+    from dvc.utils.serialize import LOADERS
+
+    if path.is_dir():
+        found: dict[tuple[str, str], float] = {}
+        for inner in sorted(path.rglob("*")):
+            if inner.is_file():
+                name = f"{file}/{inner.relative_to(path)}"
+                found.update(load_numbers(name, inner).values)
+        return Metrics(found)
+    return Metrics(numbers(file, LOADERS[path.suffix](str(path))))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "is not there"
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def as_json(values: Mapping[str, float]) -> str:
+    """Metrics as JSON, NaN included, for a tag."""
+    return json.dumps(dict(values), sort_keys=True)

@@ -1,0 +1,106 @@
+"""What DVC knows of a run: its lock files, imports and parameters.
+
+Kept with the MLflow run after each stage, so that a later attempt goes on where this one ended,
+and `retrain pull` can bring back exactly this version.
+"""
+
+import hashlib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from retrain_trainer.pipeline.project import Project, commands
+
+LOCK = "dvc.lock"
+
+
+class PipelineState(BaseModel):
+    """Texts by path, relative to the project's folder."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    environment: str
+    """Digest of the environment that the stages ran in."""
+    locks: dict[str, str] = {}
+    imports: dict[str, str] = {}
+    params: dict[str, str] = {}
+    forced: list[str] = []
+    """Forced stages that have ended."""
+    force_all: bool = False
+    """Whether every stage is forced, as the environment is another one."""
+    updated: bool = False
+    """Whether imports were updated."""
+
+    @property
+    def lock_md5(self) -> str | None:
+        """MD5 of dvc.lock, as `md5sum dvc.lock` prints it; None where there is none."""
+        text = self.locks.get(LOCK)
+        return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() if text else None
+
+
+def capture_state(
+    project: Project,
+    *,
+    environment: str,
+    params: Collection[str],
+    imports: Collection[str],
+    forced: Collection[str],
+    force_all: bool,
+) -> PipelineState:
+    """Read the state from the project's files."""
+    locks = {str(Path(stage.path).with_suffix(".lock")) for stage in commands(project.stages())}
+    return PipelineState(
+        environment=environment,
+        locks=_texts(project, (project.relative(path) for path in sorted(locks))),
+        imports=_texts(project, imports),
+        params=_texts(project, params),
+        forced=sorted(forced),
+        force_all=force_all,
+        updated=True,
+    )
+
+
+def restore_state(project: Project, state: PipelineState, *, everything: bool) -> None:
+    """Write the locks, and with ``everything`` the imports and parameters, into the project.
+
+    Stages that dvc.yaml no longer has are left out of the locks.
+    """
+    names = {stage.name for stage in commands(project.stages())}
+    for path, text in state.locks.items():
+        _write(project, path, _pruned(text, names))
+    if everything:
+        for path, text in (state.imports | state.params).items():
+            _write(project, path, text)
+    project.repo._reset()
+
+
+def has_lock(project: Project) -> bool:
+    """Whether the project has a dvc.lock."""
+    return (project.path / LOCK).is_file()
+
+
+def _texts(project: Project, paths: Any) -> dict[str, str]:
+    return {
+        path: (project.path / path).read_text()
+        for path in paths
+        if (project.path / path).is_file()
+    }
+
+
+def _write(project: Project, path: str, text: str) -> None:
+    target = (project.path / path).resolve()
+    if not target.is_relative_to(Path(project.repo.root_dir).resolve()):
+        raise ValueError(f"{path} is outside of the project")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text)
+
+
+def _pruned(text: str, names: Collection[str]) -> str:
+    content = yaml.safe_load(text)
+    if set(content.get("stages", {})) <= set(names):
+        return text
+    content["stages"] = {k: v for k, v in content["stages"].items() if k in names}
+    return yaml.safe_dump(content, sort_keys=False)

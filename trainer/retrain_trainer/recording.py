@@ -1,0 +1,104 @@
+"""Puts the whole of a training into its MLflow run, and what later runs need onto its version."""
+
+import json
+import tempfile
+from pathlib import Path
+
+from retrain_core.redact import without_userinfo
+from retrain_trainer import profile
+from retrain_trainer.environment import PythonEnvironment
+from retrain_trainer.job import Job
+from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline.metrics import Metrics, as_json, read_metrics
+from retrain_trainer.pipeline.model import datasets, evaluation_data
+from retrain_trainer.pipeline.params import used_params
+from retrain_trainer.pipeline.plots import plot_files, render_plots
+from retrain_trainer.pipeline.project import Output, Project
+from retrain_trainer.pipeline.stages import Plan
+from retrain_trainer.pipeline.state import LOCK, PipelineState
+from retrain_trainer.registry import versions
+from retrain_trainer.tracking import record
+from retrain_trainer.tracking.run import TrackedRun
+
+FOLDER = "retrain"
+
+
+def record_training(
+    job: Job,
+    run: TrackedRun,
+    project: Project,
+    plan: Plan,
+    state: PipelineState,
+    python: PythonEnvironment,
+) -> None:
+    """Parameters, metrics, plots, dvc.lock, datasets, environment and profile to MLflow."""
+    record.record_params(run, used_params(project))
+    record.record_metrics(run, read_metrics(project).named())
+    git = job.spec.source.git
+    for dataset in datasets(project, plan):
+        source = {
+            "path": dataset.name,
+            "md5": dataset.digest,
+            "from": without_userinfo(dataset.source),
+            "repository": git.url if git else None,
+            "remote": without_userinfo(project.remote_url() or ""),
+        }
+        record.record_dataset(run, dataset.name, dataset.digest, source)
+    record.record_text(run, f"{FOLDER}/environment.json", python.document(job.image))
+    if LOCK in state.locks:
+        record.record_text(run, f"{FOLDER}/{LOCK}", state.locks[LOCK])
+    _record_plots(run, project)
+    _record_profile(job, run, project)
+    run.write_state(state.model_dump_json())
+
+
+def version_tags(
+    job: Job,
+    project: Project,
+    plan: Plan,
+    *,
+    model: Output,
+    metrics: Metrics,
+    state: PipelineState,
+    commit: str | None,
+) -> dict[str, str]:
+    """The tags of a new version: the chain from commit to metrics."""
+    tags = {
+        versions.JOB_UID: job.uid,
+        versions.LOCK_MD5: state.lock_md5 or "",
+        versions.ENVIRONMENT: state.environment,
+        versions.METRICS: as_json(metrics.named()),
+        versions.MODEL_PATH: project.relative(model.fs_path),
+        versions.REMOTE: without_userinfo(project.remote_url() or ""),
+    }
+    if commit:
+        tags[versions.COMMIT] = commit
+    promotion = job.spec.model.promotion if job.spec.model else None
+    found = metrics.find(promotion.metric) if promotion else None
+    if found:
+        tags[versions.EVALUATION_DATA] = evaluation_data(project, plan, model, found[0])
+        if promotion and promotion.metric not in metrics.named():
+            named = metrics.named() | {promotion.metric: found[1]}
+            tags[versions.METRICS] = json.dumps(named, sort_keys=True)
+    return tags
+
+
+def _record_plots(run: TrackedRun, project: Project) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "plots"
+        if render_plots(project, target):
+            record.record_files(run, "plots", sorted(target.iterdir()))
+    record.record_files(run, "plots/data", plot_files(project))
+
+
+def _record_profile(job: Job, run: TrackedRun, project: Project) -> None:
+    spec = job.spec.model.profile if job.spec.model else None
+    if spec is None:
+        return
+    path = project.path / spec.path
+    out = project.producers().get(str(path))
+    if out is not None:
+        objects.place(project, [out])
+    table = profile.read_table(path, spec.path)
+    content = profile.profile(table, spec)
+    record.record_text(run, f"{FOLDER}/profile.json", profile.as_json(content))

@@ -1,0 +1,160 @@
+"""Registered versions and their tags: everything later runs need to know of a version."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from retrain_trainer.tracking.client import tracking_errors
+
+PREFIX = "retrain.dev"
+JOB_UID = f"{PREFIX}/job-uid"
+COMMIT = f"{PREFIX}/commit"
+LOCK_MD5 = f"{PREFIX}/dvc-lock-md5"
+REMOTE = f"{PREFIX}/dvc-remote"
+ENVIRONMENT = f"{PREFIX}/environment"
+EVALUATION_DATA = f"{PREFIX}/evaluation-data"
+METRICS = f"{PREFIX}/metrics"
+MODEL_PATH = f"{PREFIX}/model-path"
+RELEASE = f"{PREFIX}/release"
+DECISION = f"{PREFIX}/promotion"
+DECISION_MESSAGE = f"{PREFIX}/promotion-message"
+PROMOTED = f"{PREFIX}/promoted"
+CHAMPION_METRIC = f"{PREFIX}/champion-metric"
+CANDIDATE_METRIC = f"{PREFIX}/candidate-metric"
+PREVIOUS = f"{PREFIX}/previous-version"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered version."""
+
+    number: int
+    run_id: str | None
+    tags: dict[str, str]
+
+    @property
+    def decided(self) -> bool:
+        """Whether its promotion has been decided. Versions made by others never are open."""
+        return DECISION in self.tags or JOB_UID not in self.tags
+
+    @property
+    def promoted(self) -> bool:
+        return self.tags.get(PROMOTED) == "true"
+
+    def metric(self, name: str) -> float | None:
+        """Its recorded value of a metric, if it has one."""
+        try:
+            value = json.loads(self.tags.get(METRICS, "{}")).get(name)
+        except ValueError:
+            return None
+        return float(value) if isinstance(value, (int, float)) else None
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        try:
+            content = json.loads(self.tags.get(METRICS, "{}"))
+        except ValueError:
+            return {}
+        return {key: float(value) for key, value in content.items()}
+
+
+class Registry(Protocol):
+    """What promotion needs of a registry."""
+
+    def versions(self) -> list[Version]: ...
+
+    def holder(self, alias: str) -> int | None: ...
+
+    def set_alias(self, alias: str, number: int) -> None: ...
+
+    def tag(self, number: int, tags: dict[str, str]) -> None: ...
+
+
+class MLflowRegistry:
+    """One registered model of an MLflow server."""
+
+    def __init__(self, client: MlflowClient, tracking_uri: str, name: str) -> None:
+        self._client = client
+        self._uri = tracking_uri
+        self.name = name
+
+    def versions(self) -> list[Version]:
+        """Every version, oldest first."""
+        found: list[Version] = []
+        token: str | None = None
+        with tracking_errors(self._uri):
+            while True:
+                page = self._client.search_model_versions(
+                    f"name='{self.name}'", max_results=1000, page_token=token
+                )
+                found.extend(_version(item) for item in page)
+                token = page.token
+                if not token:
+                    return sorted(found, key=lambda version: version.number)
+
+    def get(self, number: int) -> Version:
+        with tracking_errors(self._uri):
+            return _version(self._client.get_model_version(self.name, str(number)))
+
+    def holder(self, alias: str) -> int | None:
+        """The version that holds ``alias``."""
+        try:
+            return int(self._client.get_model_version_by_alias(self.name, alias).version)
+        except MlflowException as error:
+            # A missing alias is INVALID_PARAMETER_VALUE, a missing model RESOURCE_DOES_NOT_EXIST.
+            if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
+                return None
+            with tracking_errors(self._uri):
+                raise
+
+    def set_alias(self, alias: str, number: int) -> None:
+        with tracking_errors(self._uri):
+            try:
+                self._client.set_registered_model_alias(self.name, alias, str(number))
+            except MlflowException as error:
+                # Two first champions at once: the row that the other has just inserted.
+                if "UNIQUE constraint" not in str(error):
+                    raise
+                self._client.set_registered_model_alias(self.name, alias, str(number))
+
+    def tag(self, number: int, tags: dict[str, str]) -> None:
+        with tracking_errors(self._uri):
+            for key, value in tags.items():
+                self._client.set_model_version_tag(self.name, str(number), key, value)
+
+    def ensure(self) -> None:
+        """Create the registered model if there is none."""
+        with tracking_errors(self._uri):
+            try:
+                self._client.create_registered_model(self.name)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+
+    def create(self, source: str, run_id: str, tags: dict[str, str]) -> Version:
+        with tracking_errors(self._uri):
+            made = self._client.create_model_version(
+                self.name, source, run_id=run_id, tags=dict(tags)
+            )
+        return _version(made)
+
+    def download(self, number: int, folder: Path) -> Path:
+        """The files of a version."""
+        with tracking_errors(self._uri):
+            folder.mkdir(parents=True, exist_ok=True)
+            return Path(
+                download_artifacts(
+                    f"models:/{self.name}/{number}",
+                    dst_path=str(folder),
+                    tracking_uri=self._uri,
+                )
+            )
+
+
+def _version(item: ModelVersion) -> Version:
+    return Version(int(item.version), item.run_id or None, dict(item.tags))

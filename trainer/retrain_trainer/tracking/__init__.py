@@ -1,0 +1,1 @@
+"""The MLflow run: found or opened, written to, ended."""

@@ -1,0 +1,80 @@
+"""What is recorded of a training: parameters, metrics, data, files."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+from mlflow.utils.time import get_current_time_millis
+from retrain_trainer.tracking.client import tracking_errors
+from retrain_trainer.tracking.run import TrackedRun
+
+MAX_PARAM = 6000
+MAX_DIGEST = 36
+BATCH = 100
+
+
+def record_params(run: TrackedRun, params: Mapping[str, object]) -> None:
+    """Log the parameters that the run lacks: MLflow refuses to change one, user code's too."""
+    with tracking_errors(run.tracking_uri):
+        present = run.client.get_run(run.run_id).data.params
+        new = [
+            Param(_name(key), str(value)[:MAX_PARAM])
+            for key, value in params.items()
+            if _name(key) not in present
+        ]
+        for start in range(0, len(new), BATCH):
+            run.client.log_batch(run.run_id, params=new[start : start + BATCH])
+
+
+def record_metrics(run: TrackedRun, metrics: Mapping[str, float]) -> None:
+    """Log the metrics that the run does not have with that value already."""
+    with tracking_errors(run.tracking_uri):
+        present = run.client.get_run(run.run_id).data.metrics
+        now = get_current_time_millis()
+        new = [
+            Metric(_name(key), value, now, 0)
+            for key, value in metrics.items()
+            if not _same(present.get(_name(key)), value)
+        ]
+        for start in range(0, len(new), BATCH):
+            run.client.log_batch(run.run_id, metrics=new[start : start + BATCH])
+
+
+def record_dataset(run: TrackedRun, name: str, digest: str, source: Mapping[str, object]) -> None:
+    """Log a data file with its hash and where it is from; MLflow shows it as an input."""
+    dataset = Dataset(
+        name=name,
+        digest=digest[:MAX_DIGEST],
+        source_type="dvc",
+        source=json.dumps(source, sort_keys=True),
+    )
+    tags = [InputTag("mlflow.data.context", "training")]
+    with tracking_errors(run.tracking_uri):
+        run.client.log_inputs(run.run_id, [DatasetInput(dataset, tags)])
+
+
+def record_text(run: TrackedRun, path: str, text: str) -> None:
+    """Log a text as the artifact ``path``."""
+    with tracking_errors(run.tracking_uri):
+        run.client.log_text(run.run_id, text, path)
+
+
+def record_files(run: TrackedRun, folder: str, files: Iterable[Path]) -> None:
+    """Log files and folders as artifacts below ``folder``."""
+    with tracking_errors(run.tracking_uri):
+        for file in files:
+            if file.is_dir():
+                run.client.log_artifacts(run.run_id, str(file), f"{folder}/{file.name}")
+            else:
+                run.client.log_artifact(run.run_id, str(file), folder)
+
+
+def _name(key: str) -> str:
+    """``key`` with what MLflow does not allow in names replaced."""
+    return "".join(c if c.isalnum() or c in "_-. :/" else "_" for c in key)[:250]
+
+
+def _same(old: float | None, new: float) -> bool:
+    return old is not None and (old == new or (math.isnan(old) and math.isnan(new)))

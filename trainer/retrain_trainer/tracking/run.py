@@ -1,0 +1,157 @@
+"""One MLflow run for one execution, however many attempts it takes."""
+
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from mlflow import MlflowClient
+from mlflow.entities import Run, ViewType
+from mlflow.exceptions import MlflowException
+from retrain_core.outcome import Reason, RunFailed
+from retrain_core.redact import without_userinfo
+from retrain_core.result import MLflowRun
+from retrain_trainer.job import Job
+from retrain_trainer.tracking.client import tracking_errors
+
+PREFIX = "retrain.dev"
+JOB_UID = f"{PREFIX}/job-uid"
+RUN_NAME = f"{PREFIX}/run"
+COMMIT = f"{PREFIX}/commit"
+REASON = f"{PREFIX}/reason"
+STATE = "retrain/state.json"
+
+
+@dataclass(frozen=True)
+class TrackedRun:
+    """The MLflow run of an execution."""
+
+    client: MlflowClient
+    tracking_uri: str
+    name: str
+    experiment_id: str
+    run_id: str
+    tags: Mapping[str, str]
+    """As they were when the run was found or opened."""
+    resumed: bool
+    """Whether an earlier attempt opened it."""
+
+    @property
+    def commit(self) -> str | None:
+        """The commit that an earlier attempt has recorded."""
+        return self.tags.get(COMMIT)
+
+    def report(self) -> MLflowRun:
+        """As it stands in results."""
+        url = None
+        if self.tracking_uri.startswith("http"):
+            base = without_userinfo(self.tracking_uri).rstrip("/")
+            url = f"{base}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
+        return MLflowRun(experiment_id=self.experiment_id, run_id=self.run_id, url=url)
+
+    def tag(self, key: str, value: str) -> None:
+        with tracking_errors(self.tracking_uri):
+            self.client.set_tag(self.run_id, key, value)
+
+    def record_commit(self, commit: str) -> None:
+        """Pin the commit: every later attempt trains it."""
+        self.tag(COMMIT, commit)
+        self.tag("mlflow.source.git.commit", commit)
+
+    def resume(self) -> None:
+        """Mark the run as going on: user code that ended has marked it finished."""
+        with tracking_errors(self.tracking_uri):
+            self.client.update_run(self.run_id, status="RUNNING", name=self.name)
+
+    def end(self, status: str, reason: Reason) -> None:
+        """End the run: FINISHED, FAILED or KILLED."""
+        with tracking_errors(self.tracking_uri):
+            self.client.set_tag(self.run_id, REASON, str(reason))
+            self.client.update_run(self.run_id, name=self.name)
+            self.client.set_terminated(self.run_id, status)
+
+    def write_state(self, text: str) -> None:
+        """Keep what a later attempt needs."""
+        with tracking_errors(self.tracking_uri):
+            self.client.log_text(self.run_id, text, STATE)
+
+    def read_state(self) -> str | None:
+        """What an earlier attempt has kept."""
+        return read_state(self.client, self.tracking_uri, self.run_id)
+
+
+def read_state(client: MlflowClient, tracking_uri: str, run_id: str) -> str | None:
+    """The kept state of a run, or None if it has none."""
+    with tracking_errors(tracking_uri):
+        folder = STATE.rsplit("/", 1)[0]
+        if not any(item.path == STATE for item in client.list_artifacts(run_id, folder)):
+            return None
+        with tempfile.TemporaryDirectory() as target:
+            return Path(client.download_artifacts(run_id, STATE, target)).read_text()
+
+
+def find_or_open(client: MlflowClient, job: Job) -> TrackedRun:
+    """The run that carries the job's uid; opened if there is none.
+
+    Raises:
+        RunFailed: the server refuses, or the experiment was deleted.
+    """
+    with tracking_errors(job.tracking_uri):
+        experiment_id = _experiment(client, job)
+        found = client.search_runs(
+            [experiment_id],
+            filter_string=f"tags.`{JOB_UID}` = '{job.uid}'",
+            run_view_type=ViewType.ALL,
+            max_results=1,
+        )
+        run = found[0] if found else _open(client, job, experiment_id)
+    return TrackedRun(
+        client=client,
+        tracking_uri=job.tracking_uri,
+        name=job.name,
+        experiment_id=experiment_id,
+        run_id=run.info.run_id,
+        tags=dict(run.data.tags),
+        resumed=bool(found),
+    )
+
+
+def _open(client: MlflowClient, job: Job, experiment_id: str) -> Run:
+    git = job.spec.source.git
+    tags = {
+        **job.spec.mlflow.tags,
+        JOB_UID: job.uid,
+        RUN_NAME: job.name,
+        "mlflow.source.type": "PROJECT",
+        "mlflow.source.name": git.url if git else "image",
+    }
+    if job.release:
+        tags[f"{PREFIX}/release"] = job.release
+    return client.create_run(experiment_id, run_name=job.name, tags=tags)
+
+
+def _experiment(client: MlflowClient, job: Job) -> str:
+    name = job.experiment
+    if (experiment := client.get_experiment_by_name(name)) is None:
+        try:
+            return str(client.create_experiment(name, _artifact_location(job.tracking_uri, name)))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            experiment = client.get_experiment_by_name(name)
+    if experiment is None or experiment.lifecycle_stage != "active":
+        raise RunFailed(
+            Reason.INVALID_SPEC,
+            f"spec.mlflow.experiment: {name} was deleted in MLflow: restore it or name another",
+        )
+    return str(experiment.experiment_id)
+
+
+def _artifact_location(tracking_uri: str, name: str) -> str | None:
+    """A folder beside a SQLite database; a server knows its own."""
+    match = re.match(r"^sqlite:///(.*)$", tracking_uri)
+    if match is None:
+        return None
+    return (Path(match[1]).absolute().parent / "artifacts" / quote(name, safe="")).as_uri()
