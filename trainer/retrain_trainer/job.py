@@ -1,5 +1,6 @@
 """What one execution is told: its spec, its identity, and the places it works in."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,12 +11,13 @@ from retrain_core.spec import TrainingRunSpec
 class LocalStores:
     """Stores of a laptop, in place of those the manifest names.
 
-    Outputs go to the directory ``write``; the manifest's and the repository's remotes are only
-    read from, after the object stores in ``read`` (DVC caches, which have a remote's layout).
+    Outputs go to the directory ``write``; the original's cache and the manifest's or the
+    repository's remote are only read from.
     """
 
+    original: Path
+    """The DVC project that ours is a copy of: its relative remotes and imports are meant there."""
     write: Path
-    read: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Job:
     """The commit of the code, if there is one."""
     environment: dict[str, str] = field(default_factory=dict)
     """Further variables of the stages."""
+    stage_tracking_uri: Callable[[Mapping[str, str]], str] | None = None
+    """Tracking URI for stages with these packages, where it is not ``tracking_uri``."""
 
     @property
     def experiment(self) -> str:

@@ -17,7 +17,9 @@ class Progress:
     dvc: DVCState | None = None
     model: ModelVersion | None = None
     champion_metrics: dict[str, float] = field(default_factory=dict)
-    """For the table on a laptop; not part of the result."""
+    """With ``model_file`` for the table on a laptop; not part of the result."""
+    model_file: str | None = None
+    """Name of the model's file; None where it is a folder."""
 
     def result(self, reason: Reason | None = None, message: str = "") -> Result:
         """The result as it stands."""

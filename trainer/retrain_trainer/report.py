@@ -1,10 +1,15 @@
 """What a run tells while it works; each front end shows it in its own way."""
 
-import sys
+import os
 from collections.abc import Callable
 from typing import Protocol, TextIO
 
 from retrain_core.result import StageState
+
+
+def own_stderr() -> TextIO:
+    """Standard error by a descriptor of its own: 1 and 2 are led away while a stage runs."""
+    return os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace")
 
 
 class Reporter(Protocol):
@@ -32,8 +37,8 @@ class Reporter(Protocol):
 class LogReporter:
     """Plain lines, for the log of a pod."""
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or own_stderr()
 
     def _say(self, text: str) -> None:
         print(text, file=self._stream, flush=True)

@@ -16,7 +16,7 @@ from retrain_trainer.pipeline.imports import update_imports
 from retrain_trainer.pipeline.metrics import Metrics, read_metrics
 from retrain_trainer.pipeline.model import model_output
 from retrain_trainer.pipeline.params import override_params, parameter_files
-from retrain_trainer.pipeline.project import Project, open_project
+from retrain_trainer.pipeline.project import Output, Project, open_project
 from retrain_trainer.pipeline.remote import check_remote
 from retrain_trainer.pipeline.run_cache import pull_run_cache, push_run_cache
 from retrain_trainer.pipeline.stages import (
@@ -81,6 +81,11 @@ class Training:
             return Reason.TRAINED, "trained; no model is registered as the spec names none"
         return self.register_and_promote(self.registry)
 
+    @property
+    def model(self) -> Output:
+        """The model's output as DVC knows it now: its hash changes when its stage runs."""
+        return self.project.producers()[self._model_path]
+
     def preflight(self) -> None:
         self.report.step("preflight")
         self.project: Project = open_project(self.job)
@@ -88,7 +93,9 @@ class Training:
             self.project, self.job.spec.dvc.targets, self.job.spec.dvc.force
         )
         if self.job.spec.model is not None:
-            self.model = model_output(self.project, self.plan, self.job.spec.model)
+            found = model_output(self.project, self.plan, self.job.spec.model)
+            self._model_path = found.fs_path
+            self.progress.model_file = None if found.is_dir_checksum else Path(found.fs_path).name
         self.params = override_params(self.project, self.job.spec.dvc.params, "spec.dvc.params")
         if self.project.writer is not None:
             check_remote(self.project, self.project.writer, write=True)
@@ -228,7 +235,6 @@ class Training:
         )
         self._promote(registry, version)
         made = self.progress.model
-        assert made is not None
         return Reason.TRAINED, (
             f"version {version.number} of {registry.name} "
             + ("is the champion" if made.promoted else "is registered")
@@ -237,13 +243,13 @@ class Training:
 
     def stage_environment(self) -> dict[str, str]:
         """The variables that make user code join our run with the right python."""
+        choose = self.job.stage_tracking_uri
+        tracking_uri = choose(self.python.packages) if choose else self.job.tracking_uri
         return {
             **self.job.environment,
             "PATH": f"{self.python.bin}{os.pathsep}{os.environ.get('PATH', '')}",
             "PYTHONUNBUFFERED": "1",
-            "MLFLOW_TRACKING_URI": self.job.environment.get(
-                "MLFLOW_TRACKING_URI", self.job.tracking_uri
-            ),
+            "MLFLOW_TRACKING_URI": tracking_uri,
             "MLFLOW_RUN_ID": self.run.run_id,
             "MLFLOW_EXPERIMENT_ID": self.run.experiment_id,
         }

@@ -97,13 +97,13 @@ def _standing(
     gain = sign * (value - champion.value)
     against = f"{name} {_number(value)} against {_number(champion.value)} of version {champion.version}"
     if gain <= 0:
-        return PromotionReason.NOT_BETTER, f"not better: {against}"
+        return PromotionReason.NOT_BETTER, against
     if gain < policy.min_improvement and not math.isclose(gain, policy.min_improvement):
         return (
             PromotionReason.IMPROVEMENT_TOO_SMALL,
-            f"better by less than {_number(policy.min_improvement)}: {against}",
+            f"{against}, by less than {_number(policy.min_improvement)}",
         )
-    return PromotionReason.BETTER, f"better: {against}"
+    return PromotionReason.BETTER, against
 
 
 def _signed(score: Score, policy: Promotion) -> float:

@@ -1,5 +1,6 @@
 """Opens the DVC project of a run, with remotes and cache given in memory."""
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,10 @@ from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import Remote
 from retrain_trainer.job import Job
 from retrain_trainer.pipeline.errors import pipeline_failure
+from retrain_trainer.pipeline.original import link_outside, original_settings
 
 WRITE_REMOTE = "retrain"
-READ_REMOTE = "retrain-read"
-DEFAULT_REMOTE = None
+CACHE_REMOTE = "retrain-original-cache"
 
 
 class Project:
@@ -67,6 +68,8 @@ def open_project(job: Job) -> Project:
     site_cache = job.state / "site"
     os.environ["DVC_SITE_CACHE_DIR"] = str(site_cache)
     os.environ["DVC_NO_ANALYTICS"] = "1"
+    # Its hints are for people who type dvc commands.
+    logging.getLogger("dvc").setLevel(logging.WARNING)
     os.chdir(job.project)
     try:
         repo, readers, writer = _open(job)
@@ -77,7 +80,10 @@ def open_project(job: Job) -> Project:
         ) from error
     except (ConfigError, DvcException) as error:
         raise pipeline_failure(error) from error
-    return Project(repo, job.project, readers, writer)
+    project = Project(repo, job.project, readers, writer)
+    if job.local is not None:
+        link_outside(project.stages(), Path(repo.root_dir), job.local.original)
+    return project
 
 
 def _open(job: Job) -> tuple[Repo, list[str], str | None]:
@@ -111,12 +117,13 @@ def _remotes(job: Job, default: str | None) -> tuple[dict[str, Any], list[str], 
         config["core"]["remote"] = name
     if job.local is None:
         return config, [name] if name else [], name if job.spec.dvc.push else None
-    readers = []
-    for number, folder in enumerate((*job.local.read, job.local.write)):
-        config["remote"][f"{READ_REMOTE}-{number}"] = {"url": str(folder)}
-        readers.append(f"{READ_REMOTE}-{number}")
+    original = original_settings(job.local.original)
+    for remote, url in original.remotes.items():
+        config["remote"][remote] = {"url": url, **config["remote"].get(remote, {})}
+    # A DVC cache has the layout of a remote.
+    config["remote"][CACHE_REMOTE] = {"url": original.cache}
     config["remote"][WRITE_REMOTE] = {"url": str(job.local.write)}
-    return config, [*readers, *([name] if name else [])], WRITE_REMOTE
+    return config, [CACHE_REMOTE, WRITE_REMOTE, *([name] if name else [])], WRITE_REMOTE
 
 
 def _settings(spec: Remote) -> dict[str, Any]:

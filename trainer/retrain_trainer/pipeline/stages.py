@@ -218,11 +218,10 @@ class _Seen(logging.Handler):
 def _commands_seen() -> Iterator[_Seen]:
     """DVC tells only its log whether a stage's command ran or a result was restored."""
     logger = logging.getLogger("dvc.stage.run")
-    handler, level = _Seen(), logger.level
+    handler = _Seen()
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:
         yield handler
     finally:
         logger.removeHandler(handler)
-        logger.setLevel(level)

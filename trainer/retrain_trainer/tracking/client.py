@@ -1,5 +1,6 @@
 """A client of the tracking server, and what its refusals mean."""
 
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -23,6 +24,9 @@ def connect(tracking_uri: str) -> MlflowClient:
     Raises:
         RunFailed: InvalidSpec, TrackingDenied or TrackingUnreachable.
     """
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     with tracking_errors(tracking_uri), _impatient():
         client = MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
         client.search_experiments(max_results=1)

@@ -1,0 +1,221 @@
+"""`retrain run`: the trainer on this machine, with the manifest of the cluster."""
+
+import os
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+import yaml
+from retrain_cli.home import Home, changed_files, head
+from retrain_cli.output import print_run
+from retrain_cli.progress import ConsoleReporter, console_reporter
+from retrain_cli.summary import print_summary
+from retrain_core.outcome import OUTCOMES, Reason, RunFailed
+from retrain_core.redact import redactor, secrets_in
+from retrain_core.result import Result
+from retrain_core.spec import ManifestError, TrainingRun, parse_training_run
+from retrain_trainer.attempt import Redact, attempt, outcome_of
+from retrain_trainer.interrupt import Interruption
+from retrain_trainer.job import Job, LocalStores
+from retrain_trainer.progress import Progress
+from retrain_trainer.report import RedactingReporter, own_stderr
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was typed."""
+
+    filename: Path
+    source: Path | None
+    overrides: tuple[str, ...]
+    smoke: bool
+    publish: bool
+    output: str | None
+    verbose: bool
+
+
+def run_manifest(options: Options) -> int:
+    """Carry out `retrain run`; returns its exit code."""
+    redact = redactor(secrets_in(os.environ))
+    with _own_stdout() as stdout:
+        reporter = console_reporter(own_stderr(), verbose=options.verbose)
+        started = datetime.now(UTC)
+        progress = Progress()
+        run: TrainingRun | None = None
+        home: Home | None = None
+        try:
+            run = read_manifest(options.filename, options.overrides)
+            home = Home((options.source or options.filename.parent).resolve())
+            result = _execute(run, home, options, progress, reporter, redact)
+        except RunFailed as failure:
+            result = progress.result(failure.reason, redact(failure.message))
+        except KeyboardInterrupt:
+            result = progress.result(Reason.CANCELLED, "stopped")
+        reporter.close()
+        ended = datetime.now(UTC)
+        if options.output and run is not None:
+            print_run(stdout, options.output, run, result, started, ended)
+        promotion = run.spec.model.promotion if run and run.spec.model else None
+        print_summary(
+            reporter.stream,
+            result,
+            progress,
+            home,
+            alias=promotion.alias if promotion else None,
+            smoke=options.smoke,
+        )
+    reason = result.reason or Reason.INTERNAL_ERROR
+    return OUTCOMES[reason].exit_code
+
+
+def read_manifest(filename: Path, overrides: tuple[str, ...] = ()) -> TrainingRun:
+    """The TrainingRun in a file, with `--set` applied to spec.dvc.params.
+
+    Raises:
+        RunFailed: InvalidSpec.
+    """
+    try:
+        run = parse_training_run(filename.read_text())
+    except OSError as error:
+        raise RunFailed(Reason.INVALID_SPEC, f"{filename}: {error.strerror}") from error
+    except (ManifestError, UnicodeDecodeError) as error:
+        problems = getattr(error, "problems", None) or (error,)
+        raise RunFailed(
+            Reason.INVALID_SPEC, "\n".join(f"{filename}: {problem}" for problem in problems)
+        ) from error
+    params = dict(run.spec.dvc.params)
+    for override in overrides:
+        key, separator, value = override.partition("=")
+        if not separator or not key:
+            raise RunFailed(Reason.INVALID_SPEC, f"--set {override}: must be KEY=VALUE")
+        params[key] = _value(value)
+    dvc = run.spec.dvc.model_copy(update={"params": params})
+    return run.model_copy(update={"spec": run.spec.model_copy(update={"dvc": dvc})})
+
+
+def _value(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _execute(
+    run: TrainingRun,
+    home: Home,
+    options: Options,
+    progress: Progress,
+    console: ConsoleReporter,
+    redact: Redact,
+) -> Result:
+    report = RedactingReporter(console, redact)
+    interruption = Interruption()
+    if options.publish and options.smoke:
+        raise RunFailed(Reason.INVALID_SPEC, "--publish and --smoke exclude each other")
+    with home.locked(), interruption.handled():
+        if options.smoke:
+            from retrain_cli.smoke import smoke
+
+            reason, message = outcome_of(
+                lambda: smoke(run, home, progress, report, interruption), report, redact
+            )
+            return progress.result(reason, redact(message))
+        # mlflow takes seconds to import: bad input is told before.
+        from retrain_cli.local_tracking import local_tracking
+
+        progress.commit = head(home.source)
+        with local_tracking(home) as stage_tracking_uri:
+            job = _job(run, home, options, progress.commit)
+            if not options.publish:
+                job = _with_stage_tracking(job, stage_tracking_uri)
+            console.log_to(home.logs / f"{job.uid}.log")
+            return _attempt(job, progress, report, interruption, redact)
+
+
+def _attempt(
+    job: Job,
+    progress: Progress,
+    report: RedactingReporter,
+    interruption: Interruption,
+    redact: Redact,
+) -> Result:
+    from retrain_trainer.tracking.client import connect
+    from retrain_trainer.tracking.run import find_or_open
+
+    tracked = None
+
+    def open_run() -> tuple[Reason, str]:
+        nonlocal tracked
+        report.step("open the MLflow run")
+        tracked = find_or_open(connect(job.tracking_uri), job)
+        if job.commit and not tracked.commit:
+            tracked.record_commit(job.commit)
+        return Reason.TRAINED, ""
+
+    reason, message = outcome_of(open_run, report, redact)
+    if tracked is None:
+        return progress.result(reason, redact(message))
+    return attempt(job, tracked, progress, report, interruption, redact)
+
+
+def _job(run: TrainingRun, home: Home, options: Options, commit: str | None) -> Job:
+    project, _, original = home.copy_project()
+    tracking_uri = home.tracking_uri
+    local: LocalStores | None = LocalStores(original=original, write=home.remote)
+    if options.publish:
+        tracking_uri = _published_tracking_uri(run)
+        local = None
+        dirty = [name for name in changed_files(home.source) if ".retrain" not in name]
+        if dirty or commit is None:
+            what = f"uncommitted changes: {', '.join(dirty[:5])}" if dirty else "no commit"
+            raise RunFailed(
+                Reason.INVALID_SPEC,
+                f"--publish needs a commit that others can train again, but {home.source} has"
+                f" {what}",
+            )
+    return Job(
+        name=run.metadata.name or f"{run.metadata.generate_name}{uuid.uuid4().hex[:5]}",
+        uid=str(uuid.uuid4()),
+        spec=run.spec,
+        project=project,
+        state=home.folder,
+        tracking_uri=tracking_uri,
+        local=local,
+        commit=commit,
+    )
+
+
+def _with_stage_tracking(job: Job, choose: Any) -> Job:
+    from dataclasses import replace
+
+    return replace(job, stage_tracking_uri=choose)
+
+
+def _published_tracking_uri(run: TrainingRun) -> str:
+    uri = run.spec.mlflow.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        raise RunFailed(
+            Reason.INVALID_SPEC,
+            "--publish needs spec.mlflow.trackingURI, or MLFLOW_TRACKING_URI in the environment",
+        )
+    return uri
+
+
+@contextmanager
+def _own_stdout() -> Iterator[TextIO]:
+    """Standard output for the result alone: whatever else is printed goes to standard error."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with os.fdopen(os.dup(kept), "w", encoding="utf-8") as stream:
+            yield stream
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)

@@ -1,0 +1,132 @@
+"""The two entry points of a pod: `source` in the init container, `train` in the main one."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+from retrain_core.outcome import OUTCOMES, Reason, RunFailed
+from retrain_core.redact import redactor, secrets_in
+from retrain_core.result import Result
+from retrain_core.spec import TrainingRunSpec
+from retrain_trainer.attempt import Redact, attempt, outcome_of
+from retrain_trainer.git import GitSecret
+from retrain_trainer.interrupt import Interruption
+from retrain_trainer.job import Job
+from retrain_trainer.progress import Progress
+from retrain_trainer.report import LogReporter, RedactingReporter
+from retrain_trainer.source import prepare_source
+from retrain_trainer.tracking.client import connect
+from retrain_trainer.tracking.run import find_or_open
+
+REPOSITORY = "repository"
+STATE = "state"
+
+
+@dataclass(frozen=True)
+class Pod:
+    """What the containers of a run are given."""
+
+    spec: Path
+    """The run's spec as JSON, mounted through the downward API."""
+    workspace: Path
+    """Volume that both containers share."""
+    result: Path
+    """Termination message file."""
+    git_secret: Path | None
+    """Where the git Secret is mounted; the init container's alone."""
+    environment: Mapping[str, str]
+
+    @property
+    def repository(self) -> Path:
+        return self.workspace / REPOSITORY
+
+    def job(self) -> Job:
+        """The job, from the mounted spec and the variables that the Job sets.
+
+        Raises:
+            RunFailed: InvalidSpec.
+        """
+        try:
+            spec = TrainingRunSpec.model_validate_json(self.spec.read_text())
+        except (OSError, ValidationError) as error:
+            raise RunFailed(Reason.INVALID_SPEC, f"{self.spec}: {error}") from error
+        uri = spec.mlflow.tracking_uri or self.environment.get("MLFLOW_TRACKING_URI")
+        if not uri:
+            raise RunFailed(
+                Reason.INVALID_SPEC, "spec.mlflow.trackingURI is not set, and there is no default"
+            )
+        if uri.startswith(("sqlite:", "file:", "/", ".")):
+            raise RunFailed(
+                Reason.INVALID_SPEC,
+                f"spec.mlflow.trackingURI: {uri} ends with the pod; name a tracking server",
+            )
+        path = spec.source.git.path if spec.source.git else "."
+        state = self.workspace / STATE
+        state.mkdir(parents=True, exist_ok=True)
+        return Job(
+            name=self.environment.get("RETRAIN_RUN_NAME", "run"),
+            uid=self.environment["RETRAIN_JOB_UID"],
+            spec=spec,
+            project=(self.repository / path).resolve(),
+            state=state,
+            tracking_uri=uri,
+            image=self.environment.get("RETRAIN_IMAGE"),
+            release=self.environment.get("RETRAIN_RELEASE"),
+        )
+
+
+def run_source(pod: Pod) -> int:
+    """The init container; returns its exit code."""
+    report, redact = _reporting(pod)
+    progress = Progress()
+
+    def work() -> tuple[Reason, str]:
+        job = pod.job()
+        secret = GitSecret(pod.git_secret) if pod.git_secret else None
+        run, progress.commit = prepare_source(job, pod.repository, secret, report)
+        progress.mlflow = run.report()
+        return Reason.TRAINED, ""
+
+    with Interruption().handled():
+        reason, message = outcome_of(work, report, redact)
+    done = reason is Reason.TRAINED
+    # Reported while the run goes on: the status has both before the training has ended.
+    result = progress.result(None if done else reason, redact(message))
+    return _finish(pod, result, report)
+
+
+def run_train(pod: Pod) -> int:
+    """The main container; returns its exit code."""
+    report, redact = _reporting(pod)
+    progress = Progress()
+    interruption = Interruption()
+    with interruption.handled():
+        try:
+            job = pod.job()
+            tracked = find_or_open(connect(job.tracking_uri), job)
+        except RunFailed as failure:
+            return _finish(pod, progress.result(failure.reason, redact(failure.message)), report)
+        result = attempt(job, tracked, progress, report, interruption, redact)
+    return _finish(pod, result, report)
+
+
+def _reporting(pod: Pod) -> tuple[RedactingReporter, Redact]:
+    secrets = secrets_in(os.environ)
+    if pod.git_secret is not None and pod.git_secret.is_dir():
+        keys = ("password", "ssh-privatekey")
+        files = (pod.git_secret / key for key in keys)
+        secrets |= {file.read_text().strip() for file in files if file.is_file()}
+    redact = redactor(secrets)
+    return RedactingReporter(LogReporter(), redact), redact
+
+
+def _finish(pod: Pod, result: Result, report: RedactingReporter) -> int:
+    outcome = OUTCOMES[result.reason] if result.reason else None
+    if outcome is not None:
+        report.step(f"{outcome.reason}: {result.message}")
+        if not outcome.succeeded:
+            report.note(outcome.remedy)
+    pod.result.write_text(result.dump())
+    return outcome.exit_code if outcome else 0

@@ -1,0 +1,52 @@
+"""The init step: opens the MLflow run, pins the commit, fetches it. Runs no code of the repository."""
+
+import shutil
+from pathlib import Path
+
+from retrain_core.outcome import Reason, RunFailed
+from retrain_trainer.git import GitSecret, fetch_commit
+from retrain_trainer.job import Job
+from retrain_trainer.report import Reporter
+from retrain_trainer.tracking.client import connect
+from retrain_trainer.tracking.run import TrackedRun, find_or_open
+
+
+def prepare_source(
+    job: Job, repository: Path, secret: GitSecret | None, report: Reporter
+) -> tuple[TrackedRun, str | None]:
+    """Put the commit of ``job`` into the folder ``repository``.
+
+    A commit that an earlier attempt has recorded is fetched again: one run trains one commit,
+    wherever its branch is by now.
+
+    Returns the MLflow run and the commit, which is None where the image holds the repository
+    without its git history.
+
+    Raises:
+        RunFailed: the source or the tracking server.
+    """
+    report.step("open the MLflow run")
+    run = find_or_open(connect(job.tracking_uri), job)
+    git = job.spec.source.git
+    if git is None:
+        return run, _copy_from_image(job, repository)
+    what = run.commit or git.revision
+    report.step(f"fetch {what} of {git.url}")
+    shutil.rmtree(repository, ignore_errors=True)
+    commit = fetch_commit(git, repository, secret, pinned=run.commit)
+    if run.commit is None:
+        run.record_commit(commit)
+    report.note(f"commit {commit}")
+    return run, commit
+
+
+def _copy_from_image(job: Job, repository: Path) -> None:
+    image = job.spec.source.image
+    assert image is not None
+    folder = Path(image.path)
+    if not folder.is_dir():
+        raise RunFailed(
+            Reason.SOURCE_NOT_FOUND, f"spec.source.image.path: the image has no folder {folder}"
+        )
+    shutil.rmtree(repository, ignore_errors=True)
+    shutil.copytree(folder, repository, symlinks=True)
