@@ -95,9 +95,7 @@ def changed_files(folder: Path) -> list[str]:
 
 
 def _files(root: Path) -> list[str]:
-    done = _git(
-        ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], root, check=False
-    )
+    done = _git(["ls-files", "-z", "--cached", "--others", "--exclude-standard"], root, check=False)
     if done.returncode == 0:
         names = [name for name in done.stdout.split("\0") if name]
     else:
@@ -127,6 +125,4 @@ def _git(
 ) -> subprocess.CompletedProcess[str]:
     env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     command = ["git", "-c", "safe.directory=*", *arguments]
-    return subprocess.run(
-        command, cwd=folder, env=env, capture_output=True, text=True, check=check
-    )
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=check)

@@ -71,9 +71,11 @@ def _start(home: Home) -> tuple[subprocess.Popen[bytes], str]:
     deadline = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < deadline:
         try:
-            urllib.request.urlopen(f"{uri}/health", timeout=2).close()
+            urllib.request.urlopen(f"{uri}/health", timeout=2).close()  # noqa: S310 - loopback
             return server, uri
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
     server.kill()
-    raise RunFailed(Reason.TRACKING_UNREACHABLE, f"the local MLflow server does not start: see {log}")
+    raise RunFailed(
+        Reason.TRACKING_UNREACHABLE, f"the local MLflow server does not start: see {log}"
+    )

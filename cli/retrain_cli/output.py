@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, TextIO
 
 import yaml
+
 from retrain_core.result import Result
 from retrain_core.spec import TrainingRun
 from retrain_core.status import finished_status

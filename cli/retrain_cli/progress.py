@@ -6,6 +6,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
+
 from retrain_core.result import StageState
 
 _MARKS = {

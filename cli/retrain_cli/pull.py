@@ -54,7 +54,7 @@ def _pull(reference: str, filename: Path | None, home: Home, force: bool) -> Non
     if text is None:
         raise RunFailed(
             Reason.INVALID_SPEC,
-            f"version {number} of {match['name']} was not registered by Retrain: it has no dvc.lock",
+            f"version {number} of {match['name']} was not registered by Retrain: no dvc.lock",
         )
     state = PipelineState.model_validate_json(text)
     _refuse_overwriting(home, state, force)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import yaml
+
 from retrain_cli.home import Home, changed_files, head
 from retrain_cli.output import print_run
 from retrain_cli.progress import ConsoleReporter, console_reporter

@@ -7,6 +7,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
 from retrain_cli.home import Home
 from retrain_core.outcome import OUTCOMES, Reason
 from retrain_core.result import ModelVersion, Result
@@ -14,7 +15,13 @@ from retrain_trainer.progress import Progress
 
 
 def print_summary(
-    stream: TextIO, result: Result, progress: Progress, home: Home | None, *, alias: str | None, smoke: bool
+    stream: TextIO,
+    result: Result,
+    progress: Progress,
+    home: Home | None,
+    *,
+    alias: str | None,
+    smoke: bool,
 ) -> None:
     """Print the table of a run that ended; ``alias``: the champion's, if there is one."""
     console = Console(file=stream, highlight=False, soft_wrap=True)
@@ -50,8 +57,12 @@ def _metrics(progress: Progress) -> Table:
     return table
 
 
-def _where(progress: Progress, model: ModelVersion, home: Home, alias: str | None) -> list[tuple[str, str]]:
-    reference = f"models:/{model.name}@{alias}" if alias else f"models:/{model.name}/{model.version}"
+def _where(
+    progress: Progress, model: ModelVersion, home: Home, alias: str | None
+) -> list[tuple[str, str]]:
+    reference = (
+        f"models:/{model.name}@{alias}" if alias else f"models:/{model.name}/{model.version}"
+    )
     url = progress.mlflow.url if progress.mlflow else None
     tracking_uri = url.split("/#/")[0] if url else home.tracking_uri
     look = url or f"retrain ui --source {_shown(home.source)}"

@@ -12,7 +12,9 @@ def serve(source: Path, port: int) -> int:
     """Run MLflow's server on the store below .retrain/ until it is stopped."""
     home = Home(source.resolve())
     if not (home.folder / "mlflow").is_dir():
-        print(f"nothing was recorded in {home.source} yet: use `retrain run` first", file=sys.stderr)
+        print(
+            f"nothing was recorded in {home.source} yet: use `retrain run` first", file=sys.stderr
+        )
         return 1
     print(f"MLflow is at http://127.0.0.1:{port} in a moment; stop it with Ctrl-C", file=sys.stderr)
     command = [

@@ -1,1 +1,1 @@
-"""What every part of Retrain agrees on: spec, outcome, result, status and verdicts. Pure, no I/O."""
+"""What every part agrees on: spec, outcome, result, status and verdicts. Pure, no I/O."""

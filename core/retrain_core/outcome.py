@@ -67,9 +67,7 @@ _ROWS = (
         "Name the model's file in spec.model.artifact, or declare it under `artifacts:` in"
         " dvc.yaml.",
     ),
-    Outcome(
-        Reason.SOURCE_NOT_FOUND, 20, False, "Check spec.source.git: url, revision and path."
-    ),
+    Outcome(Reason.SOURCE_NOT_FOUND, 20, False, "Check spec.source.git: url, revision and path."),
     Outcome(
         Reason.SOURCE_DENIED,
         21,
@@ -130,9 +128,7 @@ _ROWS = (
         False,
         "Make the stage write each file that dvc.yaml lists under its outs.",
     ),
-    Outcome(
-        Reason.OUT_OF_MEMORY, 52, False, "Give the run more memory (spec.pod.resources)."
-    ),
+    Outcome(Reason.OUT_OF_MEMORY, 52, False, "Give the run more memory (spec.pod.resources)."),
     Outcome(
         Reason.METRIC_NOT_FOUND,
         60,
@@ -146,7 +142,9 @@ _ROWS = (
         "The training did not converge to a number: look at its plots and parameters.",
     ),
     Outcome(Reason.SMOKE_FAILED, 70, False, "Read the stage's last lines and correct its code."),
-    Outcome(Reason.CANCELLED, 143, True, "The run was stopped; start it again when it should go on."),
+    Outcome(
+        Reason.CANCELLED, 143, True, "The run was stopped; start it again when it should go on."
+    ),
     Outcome(
         Reason.INTERNAL_ERROR,
         79,

@@ -83,7 +83,9 @@ class Result(ResultModel):
             elif result.stages:
                 result = _cut(result, stages=result.stages[: len(result.stages) // 2])
             else:
-                result = _cut(result, message=result.message[: max(len(result.message) // 2 - 1, 0)])
+                result = _cut(
+                    result, message=result.message[: max(len(result.message) // 2 - 1, 0)]
+                )
         return text.decode()
 
 

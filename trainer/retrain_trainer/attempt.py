@@ -53,4 +53,7 @@ def outcome_of(
     except Exception as error:
         for line in redact(traceback.format_exc()).splitlines():
             report.note(line)
-        return Reason.INTERNAL_ERROR, f"{type(error).__name__}: {' '.join(str(error).split())[:1000]}"
+        return (
+            Reason.INTERNAL_ERROR,
+            f"{type(error).__name__}: {' '.join(str(error).split())[:1000]}",
+        )

@@ -83,7 +83,9 @@ def install(requirements: Path, shown: str, state: Path) -> PythonEnvironment:
     if not done.exists():
         shutil.rmtree(folder, ignore_errors=True)
         uv = _uv()
-        _call([uv, "venv", "--quiet", "--python", base.executable, str(folder)], requirements.parent)
+        _call(
+            [uv, "venv", "--quiet", "--python", base.executable, str(folder)], requirements.parent
+        )
         _call(
             [uv, "pip", "install", "--quiet", "--python", str(python), "-r", str(requirements)],
             requirements.parent,

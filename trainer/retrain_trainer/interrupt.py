@@ -5,8 +5,8 @@ then sees the stage fail and releases its locks.
 """
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import psutil
@@ -73,8 +73,6 @@ def end_children(*, force: bool = False) -> None:
         _quietly(child.kill)
 
 
-def _quietly(end: object) -> None:
-    try:
-        end()  # type: ignore[operator]
-    except psutil.NoSuchProcess:
-        pass
+def _quietly(end: Callable[[], None]) -> None:
+    with suppress(psutil.NoSuchProcess):
+        end()

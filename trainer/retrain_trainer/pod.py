@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
+
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in
 from retrain_core.result import Result

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec.training_run import Profile
 

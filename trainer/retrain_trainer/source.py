@@ -1,4 +1,4 @@
-"""The init step: opens the MLflow run, pins the commit, fetches it. Runs no code of the repository."""
+"""The init step: MLflow run, commit, checkout. Runs no code of the repository."""
 
 import shutil
 from pathlib import Path
@@ -29,7 +29,8 @@ def prepare_source(
     run = find_or_open(connect(job.tracking_uri), job)
     git = job.spec.source.git
     if git is None:
-        return run, _copy_from_image(job, repository)
+        _copy_from_image(job, repository)
+        return run, None
     what = run.commit or git.revision
     report.step(f"fetch {what} of {git.url}")
     shutil.rmtree(repository, ignore_errors=True)

@@ -290,7 +290,9 @@ class Training:
         state = capture_state(
             self.project, environment="", params=(), imports=(), forced=(), force_all=False
         )
-        known = [v for v in self.versions if v.tags.get("retrain.dev/dvc-lock-md5") == state.lock_md5]
+        known = [
+            v for v in self.versions if v.tags.get("retrain.dev/dvc-lock-md5") == state.lock_md5
+        ]
         if known and all(self._environment(v) != self.python.digest for v in known):
             self.force_all = True
             self.report.note("the environment has changed since: every stage runs")

@@ -81,7 +81,8 @@ Name = Annotated[
     StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"),
 ]
 ObjectName = Annotated[
-    str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    str,
+    StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"),
 ]
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=250, pattern=r"^[^/:@\s]+$")]
 Alias = Annotated[

@@ -95,7 +95,9 @@ def _standing(
     if math.isnan(champion.value):
         return PromotionReason.BETTER, f"{name} {_number(value)}; the champion's is no number"
     gain = sign * (value - champion.value)
-    against = f"{name} {_number(value)} against {_number(champion.value)} of version {champion.version}"
+    against = (
+        f"{name} {_number(value)} against {_number(champion.value)} of version {champion.version}"
+    )
     if gain <= 0:
         return PromotionReason.NOT_BETTER, against
     if gain < policy.min_improvement and not math.isclose(gain, policy.min_improvement):

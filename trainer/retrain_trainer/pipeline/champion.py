@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dvc.output import Output
+
 from retrain_trainer.capture import TAIL_LINES
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.metrics import load_numbers
@@ -102,7 +103,9 @@ def _run(name: str, command: str, folder: Path, env: Mapping[str, str]) -> None:
     )
     if done.returncode != 0:
         last = " | ".join(done.stdout.splitlines()[-TAIL_LINES:][-3:])
-        raise NotComparableError(f"stage {name} with the champion's model exited with {done.returncode}: {last}")
+        raise NotComparableError(
+            f"stage {name} with the champion's model exited with {done.returncode}: {last}"
+        )
 
 
 def _copy(root: Path, scratch: Path) -> None:

@@ -19,6 +19,7 @@ from dvc.stage.exceptions import (
 )
 from dvc.utils.serialize import ParseError
 from dvc.utils.strictyaml import YAMLSyntaxError, YAMLValidationError
+
 from retrain_core.outcome import Reason, RunFailed
 
 _OUT_OF_MEMORY = (-9, 137)
@@ -36,7 +37,12 @@ _UNREACHABLE = (
     "ProxyConnectionError",
     "SSLError",
 )
-_DENIED = ("NoCredentialsError", "PartialCredentialsError", "PermissionError", "TokenRetrievalError")
+_DENIED = (
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "PermissionError",
+    "TokenRetrievalError",
+)
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:

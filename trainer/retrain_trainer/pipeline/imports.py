@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dvc.exceptions import DvcException
 from dvc.stage import Stage
 from dvc.stage.exceptions import StageFileDoesNotExistError
+
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.pipeline.errors import store_failure
 from retrain_trainer.pipeline.project import Project

@@ -78,9 +78,7 @@ def numbers(file: str, content: Any) -> dict[tuple[str, str], float]:
     """The numbers in a parsed metrics file; truth values and texts are no metrics."""
     if _is_number(content):
         return {(file, Path(file).stem): float(content)}
-    return {
-        (file, path): float(value) for path, value in flattened(content) if _is_number(value)
-    }
+    return {(file, path): float(value) for path, value in flattened(content) if _is_number(value)}
 
 
 def load_numbers(file: str, path: Path) -> Metrics:

@@ -7,6 +7,7 @@ from pathlib import Path
 from dvc.dependency import ParamsDependency
 from dvc.output import Output
 from dvc.stage import PipelineStage
+
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import Model
 from retrain_trainer.pipeline.project import Project, commands
@@ -86,7 +87,9 @@ def evaluation_data(project: Project, plan: Plan, model: Output, metrics_file: s
     entries = set()
     for stage in stages:
         for dep in stage.deps:
-            is_code = dep.fs_path not in produced and Path(dep.fs_path).suffix.lower() in CODE_SUFFIXES
+            is_code = (
+                dep.fs_path not in produced and Path(dep.fs_path).suffix.lower() in CODE_SUFFIXES
+            )
             if isinstance(dep, ParamsDependency) or dep.fs_path in made or is_code:
                 continue
             entries.add((project.relative(dep.fs_path), str(dep.get_hash().value)))

@@ -11,6 +11,7 @@ from dvc.exceptions import DvcException
 from dvc.output import Output
 from dvc_data.hashfile import check, load
 from dvc_objects.errors import ObjectFormatError
+
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.pipeline.errors import store_failure
 from retrain_trainer.pipeline.project import Project
@@ -44,7 +45,9 @@ def push(project: Project, outs: Iterable[Output]) -> None:
         ) from error
     if result.failed:
         check_remote(project, project.writer, write=True)
-        raise RunFailed(Reason.STORE_UNREACHABLE, f"{url} did not take {len(result.failed)} objects")
+        raise RunFailed(
+            Reason.STORE_UNREACHABLE, f"{url} did not take {len(result.failed)} objects"
+        )
 
 
 def available(project: Project, outs: Iterable[Output]) -> bool:

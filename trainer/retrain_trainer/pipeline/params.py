@@ -8,6 +8,7 @@ from typing import Any
 
 from dvc.dependency import ParamsDependency
 from dvc.utils.serialize import LOADERS, MODIFIERS
+
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.pipeline.errors import pipeline_failure
 from retrain_trainer.pipeline.project import Project
@@ -28,7 +29,9 @@ def override_params(project: Project, params: Mapping[str, Any], field: str) -> 
     changes: dict[str, list[tuple[str, Any]]] = {}
     for key, value in params.items():
         file, path = _home(files, key, field)
-        changes.setdefault(file, []).append((path, converted(_get(files[file], path), value, f"{field}.{key}")))
+        changes.setdefault(file, []).append(
+            (path, converted(_get(files[file], path), value, f"{field}.{key}"))
+        )
     for file, entries in changes.items():
         with MODIFIERS[Path(file).suffix](file) as content:
             for path, value in entries:
@@ -124,7 +127,9 @@ def _home(files: Mapping[str, Any], key: str, field: str) -> tuple[str, str]:
     close = difflib.get_close_matches(key, known, 3)
     hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known[:20])}"
     where = ", ".join(files) or "a parameter file, as there is none"
-    raise RunFailed(Reason.INVALID_SPEC, f"{field}.{key}: unknown parameter, not in {where}; {hint}")
+    raise RunFailed(
+        Reason.INVALID_SPEC, f"{field}.{key}: unknown parameter, not in {where}; {hint}"
+    )
 
 
 def _has(content: Any, path: str) -> bool:
@@ -137,7 +142,9 @@ def _has(content: Any, path: str) -> bool:
 
 def _get(content: Any, path: str) -> Any:
     for part in path.split("."):
-        content = content[int(part)] if isinstance(content, list) and part.isdigit() else content[part]
+        content = (
+            content[int(part)] if isinstance(content, list) and part.isdigit() else content[part]
+        )
     return content
 
 

@@ -21,7 +21,8 @@ def render_plots(project: Project, folder: Path) -> bool:
         objects.place(project, [out for out in outs if out.hash_info])
         data = project.repo.plots.show()
         renderers = [
-            match.renderer for match in match_defs_renderers(data, out=str(folder), templates_dir=None)
+            match.renderer
+            for match in match_defs_renderers(data, out=str(folder), templates_dir=None)
         ]
         if not renderers:
             return False

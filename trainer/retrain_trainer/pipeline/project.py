@@ -10,6 +10,7 @@ from dvc.exceptions import DvcException, NotDvcRepoError
 from dvc.output import Output as Output
 from dvc.repo import Repo
 from dvc.stage import PipelineStage, Stage
+
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import Remote
 from retrain_trainer.job import Job

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from dvc.config import ConfigError
 from dvc.fs import FileSystem, get_cloud_fs
+
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.pipeline.errors import store_failure
 from retrain_trainer.pipeline.project import Project

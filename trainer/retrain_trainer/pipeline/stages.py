@@ -11,6 +11,7 @@ from dvc.dependency import ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.repo.reproduce import _reproduce_stage, collect_stages, get_active_graph, plan_repro
 from dvc.stage import PipelineStage, Stage
+
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.result import StageState
 from retrain_trainer.capture import Tail, captured
@@ -109,7 +110,7 @@ def _run_stage(project: Project, name: str, force: bool, execution: Execution) -
         tail.add(line)
         execution.report.stage_output(line)
 
-    def reproduce(stage: Stage, upstream: Any = None, **_: Any) -> Stage | None:
+    def reproduce(stage: Stage, **_: Any) -> Stage | None:
         above = _upstream(project, stage)
         # Missing outputs count as unchanged only if they can be had: the check downloads nothing.
         unchanged = not force and not stage.changed(allow_missing=True, upstream=above)
@@ -152,7 +153,7 @@ def _targets(project: Project, targets: Collection[str]) -> list[Stage]:
                 Reason.INVALID_SPEC,
                 f"spec.dvc.targets: no stage {target}; known: {', '.join(known)}",
             ) from error
-    return collect_stages(project.repo, targets or ["dvc.yaml"])
+    return list(collect_stages(project.repo, targets or ["dvc.yaml"]))
 
 
 def _refuse_lost_dependencies(project: Project, stages: list[Stage]) -> None:

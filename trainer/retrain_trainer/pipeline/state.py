@@ -84,9 +84,7 @@ def has_lock(project: Project) -> bool:
 
 def _texts(project: Project, paths: Any) -> dict[str, str]:
     return {
-        path: (project.path / path).read_text()
-        for path in paths
-        if (project.path / path).is_file()
+        path: (project.path / path).read_text() for path in paths if (project.path / path).is_file()
     }
 
 

@@ -167,9 +167,7 @@ def _promoted_on_newer_data(race: _Race, by_number: dict[int, Version]) -> int |
     newer = [
         version.number
         for version in by_number.values()
-        if version.number > race.mine.number
-        and version.promoted
-        and not race.comparable(version)
+        if version.number > race.mine.number and version.promoted and not race.comparable(version)
     ]
     return max(newer, default=None)
 
@@ -198,9 +196,7 @@ def _manual(race: _Race, verdict: Verdict, champion: Score | None) -> Decision:
     return _decision(race, manual, champion, promoted=False)
 
 
-def _decision(
-    race: _Race, verdict: Verdict, champion: Score | None, *, promoted: bool
-) -> Decision:
+def _decision(race: _Race, verdict: Verdict, champion: Score | None, *, promoted: bool) -> Decision:
     return Decision(
         promoted=promoted,
         reason=verdict.reason,

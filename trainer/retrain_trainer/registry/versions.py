@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+
 from retrain_trainer.tracking.client import tracking_errors
 
 PREFIX = "retrain.dev"

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 

@@ -8,6 +8,7 @@ ROW = 46
 WIDTH = 640
 LABEL = 180
 BAR = 360
+FONT = 'font-family="sans-serif" font-size="13"'
 
 
 def comparison_svg(
@@ -17,11 +18,12 @@ def comparison_svg(
     names: tuple[str, str],
 ) -> str:
     """A pair of bars for each metric that both have; ``names``: of candidate and champion."""
-    shared = [key for key in candidate if key in champion and _drawable(candidate[key], champion[key])]
+    shared = [
+        key for key in candidate if key in champion and _drawable(candidate[key], champion[key])
+    ]
     height = 70 + ROW * len(shared)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}"'
-        ' font-family="sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" {FONT}>',
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
         f'<text x="16" y="26" font-size="15">{escape(title)}</text>',
         _legend(16, "#1f77b4", names[0]),

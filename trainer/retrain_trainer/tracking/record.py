@@ -2,11 +2,12 @@
 
 import json
 import math
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
-from mlflow.utils.time import get_current_time_millis
+
 from retrain_trainer.tracking.client import tracking_errors
 from retrain_trainer.tracking.run import TrackedRun
 
@@ -32,7 +33,7 @@ def record_metrics(run: TrackedRun, metrics: Mapping[str, float]) -> None:
     """Log the metrics that the run does not have with that value already."""
     with tracking_errors(run.tracking_uri):
         present = run.client.get_run(run.run_id).data.metrics
-        now = get_current_time_millis()
+        now = int(time.time() * 1000)
         new = [
             Metric(_name(key), value, now, 0)
             for key, value in metrics.items()

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
+
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_core.result import MLflowRun
