@@ -93,13 +93,17 @@ def run_stages(
     """Bring each stage of ``plan`` up to date; those in ``forced`` run in any case.
 
     Raises:
-        RunFailed: a stage failed; the events of the earlier ones have been seen.
+        RunFailed: a stage failed; its event and those of the earlier ones have been seen.
     """
     for number, name in enumerate(plan.stages, 1):
         yield StageStarted(name, number, len(plan.stages))
         began = time.monotonic()
         force = name in forced or ALL in forced
-        state = _run_stage(project, name, force, execution)
+        try:
+            state = _run_stage(project, name, force, execution)
+        except RunFailed:
+            yield StageEnded(name, "Failed", time.monotonic() - began)
+            raise
         yield StageEnded(name, state, time.monotonic() - began)
 
 

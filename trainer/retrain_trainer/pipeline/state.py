@@ -77,6 +77,11 @@ def restore_state(project: Project, state: PipelineState, *, everything: bool) -
     project.repo._reset()
 
 
+def current_lock_md5(project: Project) -> str | None:
+    """MD5 of the dvc.lock that the project has now."""
+    return PipelineState(environment="", locks=_texts(project, [LOCK])).lock_md5
+
+
 def has_lock(project: Project) -> bool:
     """Whether the project has a dvc.lock."""
     return (project.path / LOCK).is_file()

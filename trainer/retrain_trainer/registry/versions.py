@@ -44,6 +44,15 @@ class Version:
         return DECISION in self.tags or JOB_UID not in self.tags
 
     @property
+    def lock_md5(self) -> str | None:
+        return self.tags.get(LOCK_MD5)
+
+    @property
+    def environment(self) -> str | None:
+        """Digest of the environment that it was trained in."""
+        return self.tags.get(ENVIRONMENT)
+
+    @property
     def promoted(self) -> bool:
         return self.tags.get(PROMOTED) == "true"
 
