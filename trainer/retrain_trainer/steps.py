@@ -20,8 +20,14 @@ from retrain_trainer.pipeline.params import override_params, parameter_files
 from retrain_trainer.pipeline.project import Output, Project, open_project
 from retrain_trainer.pipeline.remote import check_remote
 from retrain_trainer.pipeline.run_cache import pull_run_cache, push_run_cache
-from retrain_trainer.pipeline.stages import Execution, Plan, StageEnded, StageStarted
-from retrain_trainer.pipeline.stages import plan_stages, run_stages
+from retrain_trainer.pipeline.stages import (
+    Execution,
+    Plan,
+    StageEnded,
+    StageStarted,
+    plan_stages,
+    run_stages,
+)
 from retrain_trainer.pipeline.state import PipelineState, capture_state, has_lock
 from retrain_trainer.progress import Progress
 from retrain_trainer.promotion import Promoter

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from dvc.dependency import ParamsDependency
+from dvc.dependency import Dependency, ParamsDependency
 from dvc.output import Output
 from dvc.stage import PipelineStage
 
@@ -92,7 +92,7 @@ def evaluation_data(project: Project, plan: Plan, model: Output, metrics_file: s
             )
             if isinstance(dep, ParamsDependency) or dep.fs_path in made or is_code:
                 continue
-            entries.add((project.relative(dep.fs_path), str(dep.get_hash().value)))
+            entries.add((project.relative(dep.fs_path), str(_recorded(dep))))
     text = "\n".join(f"{path} {value}" for path, value in sorted(entries))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -143,6 +143,12 @@ def _last_outputs(project: Project, plan: Plan) -> list[str]:
 def _planned(project: Project, plan: Plan) -> list[PipelineStage]:
     by_address = {stage.addressing: stage for stage in commands(project.stages())}
     return [by_address[name] for name in plan.stages]
+
+
+def _recorded(dep: Dependency) -> str | None:
+    """The hash in dvc.lock; a stage that did not run has its dependencies nowhere else."""
+    info = dep.hash_info or dep.get_hash()
+    return info.value if info else None
 
 
 def _within(path: str, folder: str) -> bool:

@@ -98,8 +98,8 @@ def promote(registry: Registry, mine: Version, policy: Promotion, measure: Measu
     race = _Race(registry, mine, policy, measure)
     alias = policy.alias if policy.mode == "Automatic" else MANUAL_ALIAS
     for _ in range(MAX_ROUNDS):
-        by_number = {version.number: version for version in registry.versions()}
         holder = registry.holder(policy.alias)
+        by_number = {version.number: version for version in registry.versions()}
         rivals = [
             version
             for version in by_number.values()

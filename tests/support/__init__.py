@@ -1,0 +1,1 @@
+"""Projects and pods for the tests of the trainer."""

@@ -1,0 +1,262 @@
+"""A run as its two containers carry it out, against git, S3 and MLflow servers."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from retrain_core.outcome import Reason
+from servers.git_repos import git_environment
+from servers.git_ssh import GitSshServer
+from support.pods import Ended, Pods
+from support.toy import manifest, toy_files
+
+from trainer.conftest import World
+
+MakeWorld = Callable[..., World]
+
+
+def trained(ended: Ended) -> Ended:
+    assert ended.code == 0, ended
+    assert ended.result.reason is Reason.TRAINED, ended
+    return ended
+
+
+def start_of(process: "subprocess.Popen[str]", wait: Path) -> None:
+    """Until the train stage is in its middle."""
+    started = Path(f"{wait}.started")
+    deadline = time.monotonic() + 120
+    while not started.exists():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def kill_in_the_middle(pods: Pods, wait: Path) -> None:
+    """kill -9 of the trainer and its stage while the stage works."""
+    wait.touch()
+    with pods.training(TOY_WAIT=str(wait)) as process:
+        start_of(process, wait)
+        os.killpg(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    wait.unlink()
+
+
+def test_the_chain_from_commit_to_alias_is_on_the_servers(world: World) -> None:
+    pods = world.pods()
+    source = pods.source()
+    assert source.code == 0, source
+    assert source.result.reason is None
+    assert source.result.commit == world.repository.sha()
+    assert source.result.mlflow is not None
+    ended = trained(pods.train())
+
+    result = ended.result
+    client = world.client()
+    assert result.commit == world.repository.sha()
+    assert result.mlflow is not None
+    assert result.mlflow.run_id == source.result.mlflow.run_id
+    run = client.get_run(result.mlflow.run_id or "")
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["mlflow.source.git.commit"] == result.commit
+    assert run.data.params == {"train.lr": "0.5"}
+    assert run.data.metrics == {"score": 0.5, "loss": 0.5}
+    inputs = {item.dataset.name: item.dataset.digest for item in run.inputs.dataset_inputs}
+    assert inputs == {"data/raw.csv": hashlib.md5(b"1\n1\n1\n").hexdigest()}
+    artifacts = {item.path for item in client.list_artifacts(run.info.run_id, "retrain")}
+    assert {"retrain/dvc.lock", "retrain/environment.json", "retrain/state.json"} <= artifacts
+
+    assert [stage.state for stage in result.stages] == ["Ran", "Ran", "Ran"]
+    objects = world.s3.objects(world.bucket)
+    for content in (b"1\n1\n1\n", b'{"lr": 0.5, "n": 3}', b'{"score": 0.5}'):
+        digest = hashlib.md5(content).hexdigest()
+        assert f"dvc/files/md5/{digest[:2]}/{digest[2:]}" in objects
+
+    version = client.get_model_version_by_alias(world.name, "champion")
+    assert result.model is not None
+    assert (result.model.version, result.model.promoted) == (version.version, True)
+    assert version.run_id == run.info.run_id
+    assert version.tags["retrain.dev/commit"] == result.commit
+    assert result.dvc is not None
+    assert version.tags["retrain.dev/dvc-lock-md5"] == result.dvc.lock_md5
+
+
+def test_a_repository_is_fetched_over_ssh_with_a_deploy_key(
+    world: World, git_ssh: GitSshServer
+) -> None:
+    spec = world.spec()
+    spec["source"]["git"]["url"] = git_ssh.url(world.name)
+    pods = world.pods(spec)
+    pods.git_secret = {
+        "ssh-privatekey": git_ssh.private_key.read_text(),
+        "known_hosts": git_ssh.known_hosts,
+    }
+    trained(pods.run())
+
+
+@pytest.mark.parametrize("lock_in_git", [False, True], ids=["no dvc.lock", "dvc.lock in git"])
+def test_after_a_kill_in_the_middle_only_what_had_not_ended_runs(
+    world: World, lock_in_git: bool
+) -> None:
+    if lock_in_git:
+        first = trained(world.pods().run())
+        assert first.result.mlflow is not None
+        artifact = world.client().download_artifacts(
+            first.result.mlflow.run_id or "", "retrain/dvc.lock", str(world.folder)
+        )
+        text = Path(artifact).read_text()
+        world.repository.commit({"dvc.lock": text, "params.yaml": "train:\n  lr: 0.25\n"})
+        world.repository.commit({"src/prepare.py": toy_files()["src/prepare.py"] + "\n# new\n"})
+        world.log.unlink()
+    commit = world.repository.sha()
+    versions_before = len(world.client().search_model_versions(f"name='{world.name}'"))
+    runs_before = _runs(world)
+
+    spec = world.spec(dvc={"force": ["prepare"], "update": ["data/raw.csv.dvc"]})
+    pods = world.pods(spec)
+    assert pods.source().code == 0
+    kill_in_the_middle(pods, world.folder / "wait")
+    assert world.ran() == ["prepare", "train"]
+    moved = world.repository.commit({"params.yaml": "train:\n  lr: 0.9\n", "upstream/raw.csv": "7\n"})
+
+    ended = trained(pods.run())
+    assert world.ran() == ["prepare", "train", "train", "evaluate"]
+    assert ended.result.commit == commit != moved
+    assert [stage.state for stage in ended.result.stages] == ["Unchanged", "Ran", "Ran"]
+    assert _runs(world) == runs_before + 1
+    versions = world.client().search_model_versions(f"name='{world.name}'")
+    assert len(versions) == versions_before + 1
+    assert ended.result.metrics[0].value in ("0.5", "0.75", "0.25")
+
+
+def test_a_kill_between_registration_and_promotion_adds_no_second_version(world: World) -> None:
+    pods = world.pods()
+    ended = trained(pods.run())
+    assert ended.result.model is not None
+    client = world.client()
+    # As if the first attempt had ended right after registering.
+    client.delete_registered_model_alias(world.name, "champion")
+    client.delete_model_version_tag(world.name, "1", "retrain.dev/promotion")
+    again = trained(pods.run())
+    assert again.result.model is not None
+    assert (again.result.model.version, again.result.model.promoted) == ("1", True)
+    assert client.get_model_version_by_alias(world.name, "champion").version == "1"
+    assert world.ran() == ["prepare", "train", "evaluate"]
+
+
+def test_sigterm_ends_the_stage_and_leaves_nothing_locked(world: World) -> None:
+    pods = world.pods()
+    assert pods.source().code == 0
+    wait = world.folder / "wait"
+    wait.touch()
+    with pods.training(TOY_WAIT=str(wait)) as process:
+        start_of(process, wait)
+        os.kill(process.pid, signal.SIGTERM)
+        ended = pods.ended(process)
+        assert ended.code == 143, ended
+        group = subprocess.run(["pgrep", "-g", str(process.pid)], capture_output=True, check=False)
+        assert group.stdout == b""
+    assert ended.result.reason is Reason.CANCELLED
+    assert ended.result.mlflow is not None
+    run = world.client().get_run(ended.result.mlflow.run_id or "")
+    assert run.info.status == "KILLED"
+    locks = list(pods.folder.glob("workspace-1/repository/.dvc/tmp/rwlock"))
+    assert all(json.loads(lock.read_text() or "{}") == {} for lock in locks)
+    wait.unlink()
+    trained(pods.run())
+    assert _runs(world) == 1
+
+
+def test_pull_in_a_new_clone_brings_the_same_bytes(world: World, tmp_path: Path) -> None:
+    spec = world.spec(dvc={"params": {"train.lr": 0.75}})
+    trained(world.pods(spec).run())
+    clone = tmp_path / "clone"
+    env = git_environment() | {"GIT_SSL_CAINFO": str(world.git.ca_file)}
+    url = world.git.url(world.name).replace("https://", f"https://{world.git.user}:{world.git.password}@")
+    subprocess.run(["git", "clone", "--quiet", url, str(clone)], env=env, check=True)
+    (clone / "trainingrun.yaml").write_text(manifest(spec))
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "retrain"), "pull", f"{world.name}@champion"]
+        + ["-f", "trainingrun.yaml"],
+        cwd=clone,
+        env={**os.environ, **world.s3.environment()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (clone / "models/model.json").read_text() == '{"lr": 0.75, "n": 3}'
+    assert (clone / "models/eval.json").read_text() == '{"score": 0.75}'
+    assert (clone / "data/raw.csv").read_text() == "1\n1\n1\n"
+    assert (clone / "params.yaml").read_text() == "train:\n  lr: 0.75\n"
+    lock = (clone / "dvc.lock").read_bytes()
+    version = world.client().get_model_version_by_alias(world.name, "champion")
+    assert hashlib.md5(lock).hexdigest() == version.tags["retrain.dev/dvc-lock-md5"]
+
+
+def test_a_run_with_nothing_to_do_adds_no_version_and_downloads_nothing(world: World) -> None:
+    trained(world.pods().run())
+    ended = world.pods().run()
+    assert ended.code == 0, ended
+    assert ended.result.reason is Reason.UP_TO_DATE
+    assert [stage.state for stage in ended.result.stages] == ["Unchanged"] * 3
+    assert ended.result.model is not None
+    assert ended.result.model.version == "1"
+    assert len(world.client().search_model_versions(f"name='{world.name}'")) == 1
+    assert world.ran() == ["prepare", "train", "evaluate"]
+
+
+def test_user_code_that_logs_to_mlflow_joins_the_run(make_world: MakeWorld) -> None:
+    logging = """
+from common import *
+import mlflow
+lr = float([l for l in open("params.yaml") if "lr:" in l][0].split(":")[1])
+os.makedirs("models", exist_ok=True)
+with mlflow.start_run(run_name="my own name"):
+    mlflow.log_param("train.lr", lr)
+    mlflow.log_metric("epoch_loss", 0.25)
+    json.dump({"lr": lr}, open("models/model.json", "w"))
+    json.dump({"loss": 1 - lr}, open("models/metrics.json", "w"))
+    mlflow.log_artifact("models/model.json", "mine")
+"""
+    world = make_world(toy_files(src__train_dot_py=logging))
+    ended = trained(world.pods().run())
+    assert _runs(world) == 1
+    assert ended.result.mlflow is not None
+    run = world.client().get_run(ended.result.mlflow.run_id or "")
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "toy"
+    assert run.data.metrics["epoch_loss"] == 0.25
+    assert run.data.metrics["score"] == 0.5
+
+
+def test_a_version_that_user_code_registered_itself_is_adopted(make_world: MakeWorld) -> None:
+    files = toy_files()
+    world = make_world(files)
+    registering = files["src/train.py"] + f"""
+from mlflow import MlflowClient
+client = MlflowClient()
+run_id = os.environ["MLFLOW_RUN_ID"]
+client.log_artifact(run_id, "models/model.json", "own")
+client.create_registered_model("{world.name}")
+client.create_model_version("{world.name}", f"runs:/{{run_id}}/own", run_id=run_id)
+"""
+    world.repository.commit({"src/train.py": registering})
+    ended = trained(world.pods().run())
+    versions = world.client().search_model_versions(f"name='{world.name}'")
+    assert len(versions) == 1
+    assert versions[0].source.endswith("/own")
+    assert ended.result.model is not None
+    assert ended.result.model.promoted
+
+
+def _runs(world: World) -> int:
+    client = world.client()
+    experiment = client.get_experiment_by_name(world.name)
+    return len(client.search_runs([experiment.experiment_id])) if experiment else 0
