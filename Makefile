@@ -1,0 +1,69 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# Recipes are printed as one would type them in an activated .venv.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export MLFLOW_DISABLE_TELEMETRY := true
+
+CODE := core trainer cli tests bench scripts
+
+##@ Use
+
+.PHONY: demo
+demo: .venv-local ## Train examples/iris four times and see what becomes of each
+	@scripts/demo
+
+##@ Develop
+
+.PHONY: test
+test: .venv-dev ## Run every test; servers that tests need are built into ~/.cache/retrain
+	cd examples/iris && pytest -q
+	pytest -n logical --maxprocesses 4
+
+.PHONY: lint
+lint: .venv-dev ## Style, types and import rules; changes nothing
+	ruff format --check .
+	ruff check .
+	mypy $(CODE)
+	lint-imports
+
+.PHONY: fmt
+fmt: .venv-dev ## Correct what the formatter and the linter can
+	ruff check --fix-only .
+	ruff format .
+
+.PHONY: verify
+verify: lint ## lint, manifests, locks, and that what is generated is current
+	python scripts/manifests.py
+	python scripts/reasons.py | diff -u docs/reasons.md -
+	scripts/lock --check
+
+.PHONY: generate
+generate: .venv-dev ## Write docs/reasons.md from the code
+	python scripts/reasons.py > docs/reasons.md
+
+.PHONY: lock
+lock: .venv-dev ## Lock the requirements of pyproject.toml; all anew with UPGRADE=1
+	scripts/lock $(if $(UPGRADE),--upgrade)
+
+.PHONY: bench
+bench: .venv-dev ## Print what retrain costs over the bare stages
+	python bench/trainer.py
+
+.PHONY: clean
+clean: ## Remove what these targets have made here
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf examples/iris/.retrain
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: .venv-local .venv-dev
+.venv-local .venv-dev: .venv-%:
+	@scripts/setup $*
+
+.PHONY: help
+help: ## Print this list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s:\n", substr($$0, 5) } \
+		/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
