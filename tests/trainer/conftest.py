@@ -68,7 +68,11 @@ class World:
 
 @pytest.fixture
 def make_world(
-    tmp_path: Path, git_root: Path, git_https: GitHttpsServer, s3: S3Server, mlflow_server: MlflowServer
+    tmp_path: Path,
+    git_root: Path,
+    git_https: GitHttpsServer,
+    s3: S3Server,
+    mlflow_server: MlflowServer,
 ) -> Callable[..., World]:
     def make(files: dict[str, str] | None = None) -> World:
         name = f"toy-{uuid.uuid4().hex[:8]}"

@@ -28,11 +28,27 @@ def refused(ended: Ended, reason: Reason, *words: str) -> Ended:
 
 
 SOURCES: dict[str, tuple[dict[str, Any], Reason, tuple[str, ...]]] = {
-    "wrong git URL": ({"url": "https://localhost:{port}/nothing.git"}, Reason.SOURCE_NOT_FOUND, ("nothing.git",)),
-    "unknown revision": ({"revision": "no-such-branch"}, Reason.SOURCE_NOT_FOUND, ("no-such-branch",)),
-    "unknown commit": ({"revision": "0123456789abcdef0123456789abcdef01234567"}, Reason.SOURCE_NOT_FOUND, ("0123456",)),
+    "wrong git URL": (
+        {"url": "https://localhost:{port}/nothing.git"},
+        Reason.SOURCE_NOT_FOUND,
+        ("nothing.git",),
+    ),
+    "unknown revision": (
+        {"revision": "no-such-branch"},
+        Reason.SOURCE_NOT_FOUND,
+        ("no-such-branch",),
+    ),
+    "unknown commit": (
+        {"revision": "0123456789abcdef0123456789abcdef01234567"},
+        Reason.SOURCE_NOT_FOUND,
+        ("0123456",),
+    ),
     "no such folder": ({"path": "elsewhere"}, Reason.SOURCE_NOT_FOUND, ("elsewhere",)),
-    "server down": ({"url": "https://localhost:{free}/x.git"}, Reason.SOURCE_UNREACHABLE, ("localhost",)),
+    "server down": (
+        {"url": "https://localhost:{free}/x.git"},
+        Reason.SOURCE_UNREACHABLE,
+        ("localhost",),
+    ),
     "unknown field": ({"revison": "x"}, Reason.INVALID_SPEC, ("revison",)),
 }
 
@@ -102,7 +118,12 @@ PROJECTS: dict[str, tuple[dict[str, str | None], Reason, tuple[str, ...]]] = {
         ("train",),
     ),
     "metric is NaN": (
-        {"params.yaml": "train:\n  lr: .nan\n", "src/train.py": TRAIN.replace("lr = float", "lr = 0 * float").replace('.split(":")[1])', '.split(":")[1].replace(".nan", "nan"))')},
+        {
+            "params.yaml": "train:\n  lr: .nan\n",
+            "src/train.py": TRAIN.replace("lr = float", "lr = 0 * float").replace(
+                '.split(":")[1])', '.split(":")[1].replace(".nan", "nan"))'
+            ),
+        },
         Reason.METRIC_NOT_FINITE,
         ("score", "nan"),
     ),
@@ -112,7 +133,11 @@ PROJECTS: dict[str, tuple[dict[str, str | None], Reason, tuple[str, ...]]] = {
         ("models/eval.json",),
     ),
     "model is ambiguous": (
-        {"dvc.yaml": DVC_YAML.replace("outs: [models/model.json]", "outs: [models/model.json, models/other.json]")},
+        {
+            "dvc.yaml": DVC_YAML.replace(
+                "outs: [models/model.json]", "outs: [models/model.json, models/other.json]"
+            )
+        },
         Reason.MODEL_AMBIGUOUS,
         ("models/model.json", "models/other.json"),
     ),
@@ -124,7 +149,9 @@ PROJECTS: dict[str, tuple[dict[str, str | None], Reason, tuple[str, ...]]] = {
 def test_a_project_that_cannot_be_trained(make_world: MakeWorld, case: str) -> None:
     changes, reason, words = PROJECTS[case]
     files = toy_files() | {path: text for path, text in changes.items() if text is not None}
-    world = make_world({path: text for path, text in files.items() if changes.get(path, "") is not None})
+    world = make_world(
+        {path: text for path, text in files.items() if changes.get(path, "") is not None}
+    )
     ended = refused(world.pods().run(), reason, *words)
     assert ended.result.mlflow is not None
     run = world.client().get_run(ended.result.mlflow.run_id or "")
@@ -133,11 +160,27 @@ def test_a_project_that_cannot_be_trained(make_world: MakeWorld, case: str) -> N
 
 
 DVC_FIELDS: dict[str, tuple[dict[str, Any], Reason, tuple[str, ...]]] = {
-    "unknown parameter": ({"params": {"train.lrr": 1}}, Reason.INVALID_SPEC, ("spec.dvc.params.train.lrr", "train.lr")),
-    "parameter of another type": ({"params": {"train.lr": "fast"}}, Reason.INVALID_SPEC, ("train.lr", "number")),
-    "unknown target": ({"targets": ["tain"]}, Reason.INVALID_SPEC, ("spec.dvc.targets", "tain", "train")),
+    "unknown parameter": (
+        {"params": {"train.lrr": 1}},
+        Reason.INVALID_SPEC,
+        ("spec.dvc.params.train.lrr", "train.lr"),
+    ),
+    "parameter of another type": (
+        {"params": {"train.lr": "fast"}},
+        Reason.INVALID_SPEC,
+        ("train.lr", "number"),
+    ),
+    "unknown target": (
+        {"targets": ["tain"]},
+        Reason.INVALID_SPEC,
+        ("spec.dvc.targets", "tain", "train"),
+    ),
     "unknown forced stage": ({"force": ["tain"]}, Reason.INVALID_SPEC, ("spec.dvc.force", "tain")),
-    "update of what is no import": ({"update": ["params.yaml"]}, Reason.INVALID_SPEC, ("spec.dvc.update", "data/raw.csv.dvc")),
+    "update of what is no import": (
+        {"update": ["params.yaml"]},
+        Reason.INVALID_SPEC,
+        ("spec.dvc.update", "data/raw.csv.dvc"),
+    ),
 }
 
 
@@ -183,7 +226,9 @@ def test_a_store_that_is_down(world: World) -> None:
 
 
 def test_data_that_are_not_in_the_store(make_world: MakeWorld) -> None:
-    tracked = "outs:\n- md5: 0123456789abcdef0123456789abcdef\n  size: 5\n  hash: md5\n  path: raw.csv\n"
+    tracked = (
+        "outs:\n- md5: 0123456789abcdef0123456789abcdef\n  size: 5\n  hash: md5\n  path: raw.csv\n"
+    )
     world = make_world(toy_files(data__raw_dot_csv_dot_dvc=tracked))
     refused(world.pods().run(), Reason.DATA_MISSING, "data/raw.csv")
 

@@ -123,7 +123,9 @@ def test_after_a_kill_in_the_middle_only_what_had_not_ended_runs(
     assert pods.source().code == 0
     kill_in_the_middle(pods, world.folder / "wait")
     assert world.ran() == ["prepare", "train"]
-    moved = world.repository.commit({"params.yaml": "train:\n  lr: 0.9\n", "upstream/raw.csv": "7\n"})
+    moved = world.repository.commit(
+        {"params.yaml": "train:\n  lr: 0.9\n", "upstream/raw.csv": "7\n"}
+    )
 
     ended = trained(pods.run())
     assert world.ran() == ["prepare", "train", "train", "evaluate"]
@@ -178,7 +180,9 @@ def test_pull_in_a_new_clone_brings_the_same_bytes(world: World, tmp_path: Path)
     trained(world.pods(spec).run())
     clone = tmp_path / "clone"
     env = git_environment() | {"GIT_SSL_CAINFO": str(world.git.ca_file)}
-    url = world.git.url(world.name).replace("https://", f"https://{world.git.user}:{world.git.password}@")
+    url = world.git.url(world.name).replace(
+        "https://", f"https://{world.git.user}:{world.git.password}@"
+    )
     subprocess.run(["git", "clone", "--quiet", url, str(clone)], env=env, check=True)
     (clone / "trainingrun.yaml").write_text(manifest(spec))
     done = subprocess.run(
@@ -239,7 +243,9 @@ with mlflow.start_run(run_name="my own name"):
 def test_a_version_that_user_code_registered_itself_is_adopted(make_world: MakeWorld) -> None:
     files = toy_files()
     world = make_world(files)
-    registering = files["src/train.py"] + f"""
+    registering = (
+        files["src/train.py"]
+        + f"""
 from mlflow import MlflowClient
 client = MlflowClient()
 run_id = os.environ["MLFLOW_RUN_ID"]
@@ -247,6 +253,7 @@ client.log_artifact(run_id, "models/model.json", "own")
 client.create_registered_model("{world.name}")
 client.create_model_version("{world.name}", f"runs:/{{run_id}}/own", run_id=run_id)
 """
+    )
     world.repository.commit({"src/train.py": registering})
     ended = trained(world.pods().run())
     versions = world.client().search_model_versions(f"name='{world.name}'")

@@ -17,7 +17,9 @@ stages:
   train:
     cmd: python src/train.py
     deps: [src/train.py, data/raw.csv]
-    params: [model.depth, extra.yaml:rate]
+    params:
+      - model.depth
+      - extra.yaml: [rate]
     outs:
       - out/model
       - out/report.txt
@@ -143,12 +145,15 @@ stages:
     metrics:
       - models/eval.json: {cache: false}
 """
-    train = COMMON + """
+    train = (
+        COMMON
+        + """
 lr = float([l for l in open("params.yaml") if "lr:" in l][0].split(":")[1])
 os.makedirs("models", exist_ok=True)
 json.dump({"lr": lr}, open("models/model.json", "w"))
 json.dump({"score": lr * sum(rows("data/raw.csv"))}, open("models/eval.json", "w"))
 """
+    )
     world = make_world(toy_files(dvc_dot_yaml=dvc_yaml, src__train_dot_py=train))
     trained(world.pods().run())
     better = trained(world.pods(world.spec(dvc={"params": {"train.lr": 0.6}})).run())

@@ -1,9 +1,11 @@
 """From DVC's exceptions to outcomes: they nest, so the whole chain of causes is looked at."""
 
+import os
 import re
 from collections.abc import Iterator
 
 from dvc.dependency.base import DependencyDoesNotExistError
+from dvc.dvcfile import FileIsGitIgnored
 from dvc.exceptions import (
     ArtifactNotFoundError,
     CyclicGraphError,
@@ -58,6 +60,11 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 def pipeline_failure(error: BaseException) -> RunFailed:
     """The outcome of a project that cannot be read."""
     for cause in causes(error):
+        if isinstance(cause, FileIsGitIgnored):
+            return _invalid(
+                f"{_one_line(str(cause))}: take it out of .gitignore, as DVC refuses it otherwise"
+            )
+    for cause in causes(error):
         if isinstance(cause, RunFailed):
             return cause
         if isinstance(cause, YAMLSyntaxError):
@@ -98,7 +105,7 @@ def stage_failure(stage: str, error: BaseException, tail: str) -> RunFailed:
         if isinstance(cause, OutputDoesNotExistError):
             return RunFailed(
                 Reason.OUTPUT_MISSING,
-                _with_tail(f"stage {stage} did not write its output {_quoted(cause)}", tail),
+                _with_tail(f"stage {stage} did not write its output {_output(cause)}", tail),
             )
         if isinstance(cause, (MissingDataSource, DependencyDoesNotExistError)):
             return RunFailed(Reason.DATA_MISSING, f"stage {stage}: {_one_line(str(cause))}")
@@ -132,7 +139,8 @@ def _invalid(message: str) -> RunFailed:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())[:500]
+    """``text`` in one line, with paths as the user knows them: from the project's folder."""
+    return " ".join(text.replace(f"{os.getcwd()}/", "").split())[:500]
 
 
 def _relative(path: object) -> str:
@@ -163,14 +171,9 @@ def _command(error: StageCmdFailedError) -> str:
     return _one_line(match[1]) if match else "its command"
 
 
-def _quoted(error: OutputDoesNotExistError) -> str:
-    return _relative_to_cwd(error.path)
-
-
-def _relative_to_cwd(path: str) -> str:
-    import os
-
-    return os.path.relpath(path)
+def _output(error: OutputDoesNotExistError) -> str:
+    match = re.search(r"output '(.*)' does not exist", str(error))
+    return match[1] if match else str(error)
 
 
 def _with_tail(what: str, tail: str) -> str:

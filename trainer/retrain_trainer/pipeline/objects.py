@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dvc.exceptions import DvcException
 from dvc.output import Output
 from dvc_data.hashfile import check, load
+from dvc_data.hashfile.hash_info import HashInfo
+from dvc_data.hashfile.tree import Tree
 from dvc_objects.errors import ObjectFormatError
 
 from retrain_core.outcome import Reason, RunFailed
@@ -33,7 +35,7 @@ def push(project: Project, outs: Iterable[Output]) -> None:
         if not out.use_cache and not in_cache(out):
             _keep(project, out)
         if in_cache(out):
-            wanted.add(out.hash_info)
+            wanted |= _contents(out)
     if not wanted:
         return
     url = project.remote_url() or "the store"
@@ -83,6 +85,8 @@ def fetch(project: Project, outs: Iterable[Output]) -> None:
         try:
             check_remote(project, name, write=False)
             project.repo.cloud.pull(set(wanted), remote=name)
+            inside = {item for out in wanted.values() for item in _contents(out)}
+            project.repo.cloud.pull(inside - set(wanted), remote=name)
         except RunFailed as failure:
             trouble = failure
         except Exception as error:
@@ -105,6 +109,18 @@ def in_cache(out: Output) -> bool:
     except (FileNotFoundError, ObjectFormatError):
         return False
     return True
+
+
+def _contents(out: Output) -> set[HashInfo]:
+    """The objects that ``out`` consists of, so far as the cache knows: DVC moves the list of a
+    directory without its files."""
+    found = {out.hash_info}
+    if out.hash_info.isdir:
+        try:
+            found |= {item for _, _, item in Tree.load(out.cache, out.hash_info)}
+        except (FileNotFoundError, ObjectFormatError):
+            pass
+    return found
 
 
 def _on_disk(out: Output) -> bool:

@@ -1,8 +1,15 @@
 """Promotion without locks: decide, set the alias, look again, until nothing moves.
 
-MLflow has no compare-and-set. Each training registers before it decides, so of two that race the
-later one sees the earlier; the earlier one, should it write after the later has decided, sees the
-later when it looks again.
+MLflow has no compare-and-set, so three rules make a race end as the same trainings one after
+another would have:
+
+- Each training registers before it decides. Of two that race the later one sees the earlier; the
+  earlier one, should it write after the later has decided, sees the later when it looks again.
+- All judge the same versions in the order of their numbers (`verdict.promotion.judge`), so all
+  come to the same champion, whichever of them the alias passed through when they first looked.
+- Before it writes or ends, a training says in a tag (`CLAIM`) which version it finds best. While
+  its decision is open it may still overwrite what it has not seen, so whoever starts meanwhile
+  judges those versions again; and one that was measured on older data sees whom to give way to.
 """
 
 from collections.abc import Callable
@@ -17,6 +24,7 @@ from retrain_trainer.registry.versions import (
     DECISION,
     DECISION_MESSAGE,
     EVALUATION_DATA,
+    PREFIX,
     PREVIOUS,
     PROMOTED,
     Registry,
@@ -24,6 +32,8 @@ from retrain_trainer.registry.versions import (
 )
 
 MANUAL_ALIAS = "challenger"
+CLAIM = f"{PREFIX}/promoting"
+"""The version that a training found best and gave the alias to, or was about to."""
 MAX_ROUNDS = 100
 """More would mean that somebody keeps moving the alias: a fault, not a race."""
 
@@ -46,7 +56,7 @@ class Decision:
 
 
 class _Race:
-    """One promotion: what it has seen so far."""
+    """One promotion: what it has seen so far, and what it has written."""
 
     def __init__(
         self, registry: Registry, mine: Version, policy: Promotion, measure: Measure
@@ -54,32 +64,81 @@ class _Race:
         self.registry = registry
         self.mine = mine
         self.policy = policy
+        self.alias = policy.alias if policy.mode == "Automatic" else MANUAL_ALIAS
         self._measure = measure
         self._measured: dict[int, tuple[float | None, str]] = {}
         self.base = registry.holder(policy.alias)
-        versions = registry.versions()
-        self.undecided = {v.number for v in versions if not v.decided and v.number != mine.number}
-        previous = mine.tags.get(PREVIOUS)
-        if self.base == mine.number and previous:
+        self.versions = {version.number: version for version in registry.versions()}
+        self._challenger: int | None = None
+        self._undecided = {v.number for v in self.versions.values() if not v.decided}
+        self._newest = max(self.versions, default=mine.number)
+        self.claimed: int | None = None
+        if CLAIM in mine.tags:
             # An earlier attempt ended between setting the alias and saying so.
-            self.base = int(previous)
+            previous = mine.tags.get(PREVIOUS)
+            self.base = int(previous) if previous else None
+            self.claimed = int(mine.tags[CLAIM])
+        at_work = [v.number for v in self.versions.values() if CLAIM in v.tags and not v.decided]
+        self._first = min(at_work, default=None)
+
+    def look(self) -> int | None:
+        """Read everything again; returns the holder of the alias that is decided about.
+
+        A champion moved by a person becomes the one to beat.
+        """
+        champion = self.registry.holder(self.policy.alias)
+        manual = self.policy.mode == "Manual"
+        self._challenger = self.registry.holder(self.alias) if manual else None
+        # After the aliases: who holds one is registered by now.
+        self.versions = {version.number: version for version in self.registry.versions()}
+        known = {self.base, self.mine.number, *(rival.number for rival in self.rivals())}
+        if champion not in known and not self._gives_way(champion):
+            self.base = champion
+        return self._challenger if manual else champion
+
+    def rivals(self) -> list[Version]:
+        """The versions in the race, and the challenger, that may be compared with mine."""
+        return [
+            version
+            for version in self.versions.values()
+            if (self._in_race(version.number) or version.number == self._challenger)
+            and version.number != self.mine.number
+            and self.comparable(version)
+        ]
+
+    def overtaker(self) -> int | None:
+        """The champion of a training later than mine, on other data: its judgement counts."""
+        last = max(self._claims(), key=lambda version: version.number, default=self.mine)
+        if last.number <= self.mine.number or self.comparable(last):
+            return None
+        return int(last.tags[CLAIM])
+
+    def claim(self, number: int) -> None:
+        tags = {} if self.base is None else {PREVIOUS: str(self.base)}
+        self.registry.tag(self.mine.number, {**tags, CLAIM: str(number)})
+        self.claimed = number
+
+    def may_have_set(self, held: int | None) -> bool:
+        """Whether the alias may be at ``held`` by a write of mine, this attempt's or another's."""
+        return (
+            self.claimed is not None
+            and held is not None
+            and (held in (self.mine.number, self.claimed) or self._in_race(held))
+        )
 
     def comparable(self, version: Version) -> bool:
-        """Whether its recorded metric was measured on the same data as mine."""
+        """Whether its recorded metric may be compared with mine."""
+        if version.metric(self.policy.metric) is None:
+            return False
         data = self.mine.tags.get(EVALUATION_DATA)
-        return (
-            version.tags.get(EVALUATION_DATA) == data
-            and version.metric(self.policy.metric) is not None
-        )
+        return self.policy.evaluate_champion == "Never" or version.tags.get(EVALUATION_DATA) == data
 
     def score(self, version: Version) -> tuple[float | None, str]:
         recorded = version.metric(self.policy.metric)
         if version.number == self.mine.number:
             return recorded, ""
         how = self.policy.evaluate_champion
-        if how == "Never" and recorded is not None:
-            return recorded, ""
-        if how == "WhenDataChanged" and self.comparable(version):
+        if how != "Always" and self.comparable(version):
             return recorded, ""
         if how == "Never":
             return None, f"version {version.number} has no recorded {self.policy.metric}"
@@ -87,45 +146,63 @@ class _Race:
             self._measured[version.number] = self._measure(version)
         return self._measured[version.number]
 
+    def _in_race(self, number: int) -> bool:
+        """Whether a version may be overwritten, or its training overwrite, during this race.
+
+        What was decided before is history, and the alias says what came of it: were it judged
+        again, a rollback by hand would not last.
+        """
+        if number == self.mine.number:
+            return False
+        since = self._newest if self._first is None else self._first
+        return number in self._undecided or number > since
+
+    def _claims(self) -> list[Version]:
+        """The versions in the race whose trainings have found a champion."""
+        return [
+            version
+            for version in self.versions.values()
+            if self._in_race(version.number) and CLAIM in version.tags
+        ]
+
+    def _gives_way(self, champion: int | None) -> bool:
+        """Whether ``champion`` is of an earlier training on other data that has not looked yet."""
+        ours = {version.number for version in self._claims() if self.comparable(version)}
+        if self.claimed is not None:
+            ours.add(self.mine.number)
+        return champion is not None and self._in_race(champion) and champion < max(ours, default=0)
+
 
 def promote(registry: Registry, mine: Version, policy: Promotion, measure: Measure) -> Decision:
     """Decide whether ``mine`` becomes the champion, and make it so.
 
-    Candidates are the champion first read, mine, and versions undecided then or registered
-    later, so far as they were measured on the same data. A champion moved by a person becomes
-    the one to beat. Of versions measured on different data the later one's judgement counts.
+    Judged are the champion first read, mine, and every version whose training may still be at
+    work or has registered since, so far as they were measured on the same data. Of versions
+    measured on different data the later one's judgement counts. What is decided stays: an attempt
+    that comes back after its decision moves nothing.
     """
+    if (kept := _kept_decision(mine)) is not None:
+        return kept
     race = _Race(registry, mine, policy, measure)
-    alias = policy.alias if policy.mode == "Automatic" else MANUAL_ALIAS
     for _ in range(MAX_ROUNDS):
-        holder = registry.holder(policy.alias)
-        by_number = {version.number: version for version in registry.versions()}
-        rivals = [
-            version
-            for version in by_number.values()
-            if (version.number in race.undecided or version.number > mine.number)
-            and race.comparable(version)
-        ]
-        known = {race.base, mine.number, *(version.number for version in rivals)}
-        if holder not in known and holder is not None:
-            if holder > mine.number and by_number[holder].promoted:
-                return _overtaken(race, holder)
-            race.base = holder
-        overtaker = _promoted_on_newer_data(race, by_number)
-        if overtaker is not None and holder == mine.number and policy.mode == "Automatic":
-            registry.set_alias(alias, overtaker)
-            return _overtaken(race, overtaker)
-        verdict, champion = _judge(race, by_number, rivals)
-        if policy.mode == "Manual":
-            return _manual(race, verdict, champion)
-        if verdict.champion is None or verdict.champion == holder:
-            return _decision(race, verdict, champion, promoted=verdict.champion == mine.number)
-        if verdict.champion == mine.number and race.base is not None:
-            registry.tag(mine.number, {PREVIOUS: str(race.base)})
-        registry.set_alias(alias, verdict.champion)
+        held = race.look()
+        overtaker = race.overtaker()
+        if overtaker is not None:
+            if held == overtaker or not race.may_have_set(held):
+                return _overtaken(race, overtaker)
+            registry.set_alias(race.alias, overtaker)
+            continue
+        verdict, champion = _judge(race)
+        best = verdict.champion
+        settled = best == held or (policy.mode == "Manual" and best == race.base)
+        if best is None or (settled and best == race.claimed):
+            return _decision(race, verdict, champion)
+        race.claim(best)
+        if not settled:
+            registry.set_alias(race.alias, best)
     raise RunFailed(
         Reason.INTERNAL_ERROR,
-        f"the alias {policy.alias} was moved {MAX_ROUNDS} times while version {mine.number} was"
+        f"the alias {race.alias} was moved {MAX_ROUNDS} times while version {mine.number} was"
         " being judged: something else sets it too",
     )
 
@@ -143,33 +220,37 @@ def record_decision(registry: Registry, number: int, decision: Decision) -> None
     registry.tag(number, {DECISION: str(decision.reason)})
 
 
-def _judge(
-    race: _Race, by_number: dict[int, Version], rivals: list[Version]
-) -> tuple[Verdict, Score | None]:
+def _kept_decision(mine: Version) -> Decision | None:
+    """What :func:`record_decision` has written for ``mine``."""
+    tags = mine.tags
+    if tags.get(DECISION) not in set(PromotionReason):
+        return None
+    return Decision(
+        promoted=mine.promoted,
+        reason=PromotionReason(tags[DECISION]),
+        message=tags.get(DECISION_MESSAGE, ""),
+        candidate=float(tags[CANDIDATE_METRIC]) if CANDIDATE_METRIC in tags else None,
+        champion=float(tags[CHAMPION_METRIC]) if CHAMPION_METRIC in tags else None,
+        previous=int(tags[PREVIOUS]) if PREVIOUS in tags else None,
+    )
+
+
+def _judge(race: _Race) -> tuple[Verdict, Score | None]:
     metric = race.policy.metric
     champion = None
     why = ""
-    if race.base is not None and race.base in by_number:
-        value, why = race.score(by_number[race.base])
+    if race.base in race.versions:
+        value, why = race.score(race.versions[race.base])
         champion = Score(race.base, value)
     verdict = judge(
         champion,
         Score(race.mine.number, race.mine.metric(metric)),
-        [Score(v.number, v.metric(metric)) for v in rivals if v.number != race.base],
+        [Score(v.number, v.metric(metric)) for v in race.rivals() if v.number != race.base],
         race.policy,
     )
     if why and verdict.reason is PromotionReason.CHAMPION_NOT_COMPARABLE:
         verdict = Verdict(verdict.champion, verdict.reason, f"{verdict.message}: {why}")
     return verdict, champion
-
-
-def _promoted_on_newer_data(race: _Race, by_number: dict[int, Version]) -> int | None:
-    newer = [
-        version.number
-        for version in by_number.values()
-        if version.number > race.mine.number and version.promoted and not race.comparable(version)
-    ]
-    return max(newer, default=None)
 
 
 def _overtaken(race: _Race, by: int) -> Decision:
@@ -183,24 +264,19 @@ def _overtaken(race: _Race, by: int) -> Decision:
     )
 
 
-def _manual(race: _Race, verdict: Verdict, champion: Score | None) -> Decision:
-    if verdict.champion != race.mine.number:
-        return _decision(race, verdict, champion, promoted=False)
-    race.registry.set_alias(MANUAL_ALIAS, race.mine.number)
-    manual = Verdict(
-        verdict.champion,
-        PromotionReason.PROMOTION_IS_MANUAL,
-        f"{verdict.message}; it is the {MANUAL_ALIAS} now: promote it by setting the alias"
-        f" {race.policy.alias}",
-    )
-    return _decision(race, manual, champion, promoted=False)
-
-
-def _decision(race: _Race, verdict: Verdict, champion: Score | None, *, promoted: bool) -> Decision:
+def _decision(race: _Race, verdict: Verdict, champion: Score | None) -> Decision:
+    wins = verdict.champion == race.mine.number
+    reason, message = verdict.reason, verdict.message
+    manual = race.policy.mode == "Manual" and race.base != race.mine.number
+    if wins and manual:
+        reason = PromotionReason.PROMOTION_IS_MANUAL
+        message += (
+            f"; it is the {MANUAL_ALIAS} now: promote it by setting the alias {race.policy.alias}"
+        )
     return Decision(
-        promoted=promoted,
-        reason=verdict.reason,
-        message=verdict.message,
+        promoted=wins and not manual,
+        reason=reason,
+        message=message,
         candidate=race.mine.metric(race.policy.metric),
         champion=champion.value if champion else None,
         previous=race.base,

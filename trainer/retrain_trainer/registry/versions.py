@@ -157,13 +157,9 @@ class MLflowRegistry:
         """The files of a version."""
         with tracking_errors(self._uri):
             folder.mkdir(parents=True, exist_ok=True)
-            return Path(
-                download_artifacts(
-                    f"models:/{self.name}/{number}",
-                    dst_path=str(folder),
-                    tracking_uri=self._uri,
-                )
-            )
+            # A models:/ address would be looked up in whatever registry is the global one.
+            uri = self._client.get_model_version_download_uri(self.name, str(number))
+            return Path(download_artifacts(uri, dst_path=str(folder), tracking_uri=self._uri))
 
 
 def _version(item: ModelVersion) -> Version:
