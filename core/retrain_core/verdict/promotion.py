@@ -24,6 +24,9 @@ class PromotionReason(StrEnum):
     NO_PROMOTION = "NoPromotion"
 
 
+_TAKES_OVER = (PromotionReason.FIRST_CHAMPION, PromotionReason.BETTER)
+
+
 @dataclass(frozen=True)
 class Score:
     """A version and its metric on the evaluation data in question; None where there is none."""
@@ -44,30 +47,26 @@ class Verdict:
 def judge(
     champion: Score | None, candidate: Score, rivals: Sequence[Score], policy: Promotion
 ) -> Verdict:
-    """Decide for ``candidate`` against the champion and the versions trained beside it.
+    """Decide as if the candidate and its rivals had been trained one after another.
 
-    Only versions that are finite, reach the threshold and beat the champion by
-    ``minImprovement`` are eligible; the best of them wins, the earliest among equals. A champion
-    that cannot be compared (value None) stays.
+    In the order of their versions, each takes over from the champion before it if it is finite,
+    reaches the threshold and is better by ``minImprovement``. Of trainings that race all come to
+    the same verdict so, even if some already found one of the others as champion. A champion that
+    cannot be compared (value None) stays.
     """
+    holder = champion
+    for score in sorted((candidate, *rivals), key=lambda score: score.version):
+        if _standing(holder, score, policy)[0] in _TAKES_OVER:
+            holder = score
     reason, message = _standing(champion, candidate, policy)
-    eligible = [
-        score
-        for score in (candidate, *rivals)
-        if _standing(champion, score, policy)[0]
-        in (PromotionReason.FIRST_CHAMPION, PromotionReason.BETTER)
-    ]
-    if not eligible:
-        return Verdict(champion.version if champion else None, reason, message)
-    best = min(eligible, key=lambda score: (-_signed(score, policy), score.version))
-    if best.version != candidate.version and candidate in eligible:
+    if holder is not None and holder.version != candidate.version and reason in _TAKES_OVER:
+        _, against = _standing(holder, candidate, policy)
         return Verdict(
-            best.version,
+            holder.version,
             PromotionReason.BEATEN_BY_RIVAL,
-            f"version {best.version}, trained at the same time, is at least as good:"
-            f" {policy.metric} {_number(best.value)} against {_number(candidate.value)}",
+            f"version {holder.version}, not yet promoted then, goes first: {against}",
         )
-    return Verdict(best.version, reason, message)
+    return Verdict(holder.version if holder else None, reason, message)
 
 
 def _standing(
@@ -92,7 +91,7 @@ def _standing(
             PromotionReason.CHAMPION_NOT_COMPARABLE,
             f"version {champion.version}, the champion, has no {name} on today's data",
         )
-    if math.isnan(champion.value):
+    if not math.isfinite(champion.value):
         return PromotionReason.BETTER, f"{name} {_number(value)}; the champion's is no number"
     gain = sign * (value - champion.value)
     against = (
@@ -100,17 +99,13 @@ def _standing(
     )
     if gain <= 0:
         return PromotionReason.NOT_BETTER, against
-    if gain < policy.min_improvement and not math.isclose(gain, policy.min_improvement):
+    rounding = 4 * math.ulp(max(abs(value), abs(champion.value)))
+    if gain < policy.min_improvement - rounding:
         return (
             PromotionReason.IMPROVEMENT_TOO_SMALL,
             f"{against}, by less than {_number(policy.min_improvement)}",
         )
     return PromotionReason.BETTER, against
-
-
-def _signed(score: Score, policy: Promotion) -> float:
-    assert score.value is not None
-    return score.value if policy.goal == "Maximize" else -score.value
 
 
 def _number(value: float | None) -> str:
