@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-COMMON = '''
+COMMON = """
 import json, os, sys, time
 
 def ran(name):
@@ -19,7 +19,7 @@ def ran(name):
 
 def rows(path):
     return [float(line) for line in open(path) if line.strip()]
-'''
+"""
 PREPARE = """
 from common import *
 ran("prepare")

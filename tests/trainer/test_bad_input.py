@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from retrain_core.outcome import OUTCOMES, Reason
 from servers.auth_proxy import auth_proxy
 from servers.mlflow_server import mlflow_server
 from servers.process import free_port
 from support.pods import Ended
 from support.toy import DVC_YAML, TRAIN, toy_files
-
-from trainer.conftest import World
+from support.world import World
 
 MakeWorld = Callable[..., World]
 

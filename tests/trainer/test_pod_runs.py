@@ -11,15 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from retrain_core.outcome import Reason
 from servers.git_repos import git_environment
 from servers.git_ssh import GitSshServer
 from support.pods import Ended, Pods
 from support.toy import manifest, toy_files
-
-from trainer.conftest import World
+from support.world import World
 
 MakeWorld = Callable[..., World]
+RETRAIN = Path(sys.executable).parent / "retrain"
 
 
 def trained(ended: Ended) -> Ended:
@@ -67,6 +68,7 @@ def test_the_chain_from_commit_to_alias_is_on_the_servers(world: World) -> None:
     assert run.data.tags["mlflow.source.git.commit"] == result.commit
     assert run.data.params == {"train.lr": "0.5"}
     assert run.data.metrics == {"score": 0.5, "loss": 0.5}
+    assert run.inputs is not None
     inputs = {item.dataset.name: item.dataset.digest for item in run.inputs.dataset_inputs}
     assert inputs == {"data/raw.csv": hashlib.md5(b"1\n1\n1\n").hexdigest()}
     artifacts = {item.path for item in client.list_artifacts(run.info.run_id, "retrain")}
@@ -186,8 +188,7 @@ def test_pull_in_a_new_clone_brings_the_same_bytes(world: World, tmp_path: Path)
     subprocess.run(["git", "clone", "--quiet", url, str(clone)], env=env, check=True)
     (clone / "trainingrun.yaml").write_text(manifest(spec))
     done = subprocess.run(
-        [str(Path(sys.executable).parent / "retrain"), "pull", f"{world.name}@champion"]
-        + ["-f", "trainingrun.yaml"],
+        [str(RETRAIN), "pull", f"{world.name}@champion", "-f", "trainingrun.yaml"],
         cwd=clone,
         env={**os.environ, **world.s3.environment()},
         capture_output=True,
@@ -258,7 +259,7 @@ client.create_model_version("{world.name}", f"runs:/{{run_id}}/own", run_id=run_
     ended = trained(world.pods().run())
     versions = world.client().search_model_versions(f"name='{world.name}'")
     assert len(versions) == 1
-    assert versions[0].source.endswith("/own")
+    assert str(versions[0].source).endswith("/own")
     assert ended.result.model is not None
     assert ended.result.model.promoted
 

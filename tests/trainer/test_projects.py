@@ -7,8 +7,7 @@ from pathlib import Path
 from retrain_core.outcome import Reason
 from support.pods import Ended
 from support.toy import COMMON, toy_files
-
-from trainer.conftest import World
+from support.world import World
 
 MakeWorld = Callable[..., World]
 

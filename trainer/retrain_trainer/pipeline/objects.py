@@ -5,7 +5,7 @@ By content hash, so that outputs with `cache: false`, which `dvc push` leaves ou
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from dvc.exceptions import DvcException
 from dvc.output import Output
@@ -116,10 +116,8 @@ def _contents(out: Output) -> set[HashInfo]:
     directory without its files."""
     found = {out.hash_info}
     if out.hash_info.isdir:
-        try:
+        with suppress(FileNotFoundError, ObjectFormatError):
             found |= {item for _, _, item in Tree.load(out.cache, out.hash_info)}
-        except (FileNotFoundError, ObjectFormatError):
-            pass
     return found
 
 

@@ -1,0 +1,231 @@
+"""`retrain run`, `pull` and smoke, as a person types them on a laptop."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.toy import toy_spec
+
+from .conftest import Laptop
+
+
+def status_of(done: "subprocess.CompletedProcess[str]") -> dict[str, object]:
+    content = json.loads(done.stdout)
+    assert content["kind"] == "TrainingRun"
+    status: dict[str, object] = content["status"]
+    return status
+
+
+def test_one_training_run_is_printed_and_the_tree_is_unchanged_to_the_byte(laptop: Laptop) -> None:
+    before = laptop.digest()
+    done = laptop.run("-o", "json")
+    assert done.returncode == 0, done.stderr
+    status = status_of(done)
+    conditions = status["conditions"]
+    assert isinstance(conditions, list)
+    assert (conditions[0]["type"], conditions[0]["status"]) == ("Succeeded", "True")
+    assert status["commit"] == laptop.git("rev-parse", "HEAD").strip()
+    metrics = status["metrics"]
+    assert isinstance(metrics, list)
+    assert {"name": "score", "value": "0.5"} in metrics
+    assert status["completionTime"]
+    mlflow, model, dvc = status["mlflow"], status["model"], status["dvc"]
+    assert isinstance(mlflow, dict)
+    assert isinstance(model, dict)
+    assert isinstance(dvc, dict)
+    assert len(mlflow["runID"]) == 32
+    assert (model["version"], model["promoted"]) == ("1", True)
+    assert len(dvc["lockMD5"]) == 32
+    assert laptop.digest() == before
+    assert laptop.git("status", "--porcelain") == ""
+
+
+def test_better_parameters_are_promoted_worse_ones_are_not_and_nothing_new_is_up_to_date(
+    laptop: Laptop,
+) -> None:
+    assert laptop.run().returncode == 0
+    better = laptop.run("--set", "train.lr=0.9")
+    assert "version 2 of toy is the champion: Better: score 0.9 against 0.5" in better.stderr
+    worse = laptop.run("--set", "train.lr=0.1")
+    assert "version 3 of toy is registered: NotBetter: score 0.1 against 0.9" in worse.stderr
+    again = laptop.run("--set", "train.lr=0.1", "-o", "json")
+    status = status_of(again)
+    assert status["conditions"][0]["reason"] == "UpToDate"  # type: ignore[index]
+    assert status["model"]["version"] == "3"  # type: ignore[index]
+    assert laptop.ran() == [
+        "prepare",
+        "train",
+        "evaluate",
+        "train",
+        "evaluate",
+        "train",
+        "evaluate",
+    ]
+
+
+def test_the_line_of_python_that_is_printed_loads_the_champion(laptop: Laptop) -> None:
+    done = laptop.run()
+    line = next(row for row in done.stderr.splitlines() if "models:/toy@champion" in row)
+    code = line.split("load", 1)[1].strip()
+    script = f"{code}\nprint(mlflow.artifacts.download_artifacts('models:/toy@champion'))"
+    env = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False
+    )
+    assert loaded.returncode == 0, loaded.stderr
+    folder = Path(loaded.stdout.strip().splitlines()[-1])
+    assert json.loads((folder / "model.json").read_text()) == {"lr": 0.5, "n": 3}
+
+
+def test_pull_brings_a_local_version_into_the_tree(laptop: Laptop) -> None:
+    laptop.run("--set", "train.lr=0.9")
+    laptop.run("--set", "train.lr=0.1")
+    done = laptop.retrain("pull", "toy@champion")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((laptop.project / "models/model.json").read_text())["lr"] == 0.9
+    assert "lr: 0.9" in (laptop.project / "params.yaml").read_text()
+    (laptop.project / "params.yaml").write_text("train:\n  lr: 0.3\n")
+    refused = laptop.retrain("pull", "toy/2")
+    assert refused.returncode == 10
+    assert "params.yaml" in refused.stderr
+    assert laptop.retrain("pull", "toy/2", "--force").returncode == 0
+    assert json.loads((laptop.project / "models/model.json").read_text())["lr"] == 0.1
+
+
+def test_smoke_is_deterministic_and_records_nothing(laptop: Laptop, tmp_path: Path) -> None:
+    spec = toy_spec(smoke={"params": {"train.lr": 1}, "inputs": {"data/raw.csv": "sample.csv"}})
+    laptop.write(spec)
+    (laptop.project / "sample.csv").write_text("2\n")
+    shutil.rmtree(laptop.project / "upstream")
+    laptop.commit()
+    before = laptop.digest()
+    summary = tmp_path / "summary.md"
+    first = laptop.run("--smoke", "-o", "json", GITHUB_STEP_SUMMARY=str(summary))
+    assert first.returncode == 0, first.stderr
+    second = laptop.run("--smoke", "-o", "json")
+    for done in (first, second):
+        status = status_of(done)
+        assert status["conditions"][0]["reason"] == "SmokePassed"  # type: ignore[index]
+        assert {"name": "score", "value": "2.0"} in status["metrics"]  # type: ignore[operator]
+        assert "model" not in status
+    assert "| train | Ran |" in summary.read_text()
+    assert laptop.digest() == before
+    assert not (laptop.project / ".retrain/mlflow/mlflow.db").exists()
+
+
+def test_a_failing_smoke_has_an_exit_code_of_its_own(laptop: Laptop) -> None:
+    (laptop.project / "src/train.py").write_text("raise SystemExit('no luck')\n")
+    done = laptop.run("--smoke")
+    assert done.returncode == 70
+    assert "SmokeFailed" in done.stderr
+    assert "no luck" in done.stderr
+
+
+def test_data_that_are_only_in_the_local_cache_are_found(laptop: Laptop) -> None:
+    (laptop.project / "data/raw.csv.dvc").unlink()
+    (laptop.project / "data/raw.csv").write_text("4\n")
+    laptop.dvc("add", "data/raw.csv")
+    laptop.git("add", "--force", "data/raw.csv.dvc")
+    laptop.commit()
+    done = laptop.run("-o", "json")
+    assert done.returncode == 0, done.stderr
+    assert {"name": "score", "value": "2.0"} in status_of(done)["metrics"]  # type: ignore[operator]
+
+
+def test_a_relative_remote_and_an_import_from_outside_mean_what_they_say(
+    laptop: Laptop, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside.csv"
+    outside.write_text("6\n")
+    laptop.dvc("remote", "add", "-d", "shared", "../store")
+    (laptop.project / "data/raw.csv.dvc").unlink()
+    (laptop.project / "data/raw.csv").write_text("8\n")
+    laptop.dvc("add", "data/raw.csv")
+    laptop.dvc("push")
+    shutil.rmtree(laptop.project / ".dvc/cache")
+    (laptop.project / "data/raw.csv").unlink()
+    laptop.commit()
+    done = laptop.run("-o", "json")
+    assert done.returncode == 0, done.stderr
+    assert {"name": "score", "value": "4.0"} in status_of(done)["metrics"]  # type: ignore[operator]
+    imported = (
+        "frozen: true\ndeps:\n- path: ../../outside.csv\nouts:\n- path: raw.csv\n  hash: md5\n"
+    )
+    (laptop.project / "data/raw.csv.dvc").write_text(imported)
+    done = laptop.run("-o", "json")
+    assert done.returncode == 0, done.stderr
+    assert {"name": "score", "value": "3.0"} in status_of(done)["metrics"]  # type: ignore[operator]
+
+
+def test_an_unreachable_remote_matters_only_if_an_input_is_missing(laptop: Laptop) -> None:
+    laptop.dvc("remote", "add", "-d", "far", "s3://nowhere/dvc")
+    laptop.dvc("remote", "modify", "far", "endpointurl", "http://127.0.0.1:9")
+    laptop.commit()
+    keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}
+    done = laptop.run(**keys)
+    assert done.returncode == 0, done.stderr
+    tracked = "outs:\n- md5: 0123456789abcdef0123456789abcdef\n  hash: md5\n  path: raw.csv\n"
+    (laptop.project / "data/raw.csv.dvc").write_text(tracked)
+    done = laptop.run(**keys)
+    assert done.returncode == 32
+    assert "data/raw.csv" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--set", "train.lr"], "KEY=VALUE"),
+        (["--set", "train.rl=1"], "did you mean train.lr"),
+        (["--publish"], "MLFLOW_TRACKING_URI"),
+        (["--publish", "--smoke"], "exclude each other"),
+    ],
+)
+def test_wrong_options_are_told_before_anything_runs(
+    laptop: Laptop, arguments: list[str], words: str
+) -> None:
+    done = laptop.run(*arguments)
+    assert done.returncode == 10
+    assert words in done.stderr
+    assert laptop.ran() == []
+
+
+def test_publish_refuses_uncommitted_changes(laptop: Laptop) -> None:
+    (laptop.project / "params.yaml").write_text("train:\n  lr: 0.7\n")
+    done = laptop.run("--publish", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    assert done.returncode == 10
+    assert "uncommitted changes: params.yaml" in done.stderr
+
+
+def test_an_unknown_field_is_told_with_its_line(laptop: Laptop) -> None:
+    (laptop.project / "trainingrun.yaml").write_text(
+        "apiVersion: retrain.dev/v1alpha1\nkind: TrainingRun\nmetadata: {name: toy}\n"
+        "spec:\n  source: {git: {url: 'https://h/x.git'}}\n  dvcc: {}\n"
+    )
+    done = laptop.run()
+    assert done.returncode == 10
+    assert "trainingrun.yaml: line 6: spec.dvcc: unknown field: did you mean dvc?" in done.stderr
+
+
+def test_stages_with_another_mlflow_get_a_server(laptop: Laptop, tmp_path: Path) -> None:
+    """mlflow-skinny in the stages' environment cannot open the local database."""
+    site = tmp_path / "site"
+    info = site / "mlflow_skinny-3.0.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mlflow-skinny\nVersion: 3.0.0\n")
+    bare = tmp_path / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
+    packages = next((bare / "lib").glob("python*/site-packages"))
+    shutil.copytree(info, packages / info.name)
+    (laptop.project / "src/train.py").write_text(
+        (laptop.project / "src/train.py").read_text()
+        + "import urllib.request\nprint('uri', os.environ['MLFLOW_TRACKING_URI'])\n"
+        + "urllib.request.urlopen(os.environ['MLFLOW_TRACKING_URI'] + '/health')\n"
+    )
+    done = laptop.run("-v", PATH=f"{bare / 'bin'}:{os.environ['PATH']}")
+    assert done.returncode == 0, done.stderr
+    assert "uri http://127.0.0.1:" in done.stderr
