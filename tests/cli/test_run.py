@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.toy import toy_spec
+from support.toy import IMPORT, toy_spec
 
 from .conftest import Laptop
 
@@ -57,15 +57,7 @@ def test_better_parameters_are_promoted_worse_ones_are_not_and_nothing_new_is_up
     status = status_of(again)
     assert status["conditions"][0]["reason"] == "UpToDate"  # type: ignore[index]
     assert status["model"]["version"] == "3"  # type: ignore[index]
-    assert laptop.ran() == [
-        "prepare",
-        "train",
-        "evaluate",
-        "train",
-        "evaluate",
-        "train",
-        "evaluate",
-    ]
+    assert laptop.ran() == ["prepare", *(["train", "evaluate"] * 3)]
 
 
 def test_the_line_of_python_that_is_printed_loads_the_champion(laptop: Laptop) -> None:
@@ -153,9 +145,7 @@ def test_a_relative_remote_and_an_import_from_outside_mean_what_they_say(
     done = laptop.run("-o", "json")
     assert done.returncode == 0, done.stderr
     assert {"name": "score", "value": "4.0"} in status_of(done)["metrics"]  # type: ignore[operator]
-    imported = (
-        "frozen: true\ndeps:\n- path: ../../outside.csv\nouts:\n- path: raw.csv\n  hash: md5\n"
-    )
+    imported = IMPORT.replace("../upstream/raw.csv", "../../outside.csv")
     (laptop.project / "data/raw.csv.dvc").write_text(imported)
     done = laptop.run("-o", "json")
     assert done.returncode == 0, done.stderr
