@@ -71,7 +71,9 @@ def _tracking_uri(spec: TrainingRunSpec | None, home: Home) -> tuple[str, bool]:
     named = spec.mlflow.tracking_uri if spec else None
     named = named or os.environ.get("MLFLOW_TRACKING_URI")
     if named:
-        return named, False
+        from retrain_trainer.tracking.client import tracking_address
+
+        return tracking_address(named), False
     if not home.folder.is_dir():
         raise RunFailed(
             Reason.INVALID_SPEC,

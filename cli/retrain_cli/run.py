@@ -204,7 +204,9 @@ def _published_tracking_uri(run: TrainingRun) -> str:
             Reason.INVALID_SPEC,
             "--publish needs spec.mlflow.trackingURI, or MLFLOW_TRACKING_URI in the environment",
         )
-    return uri
+    from retrain_trainer.tracking.client import tracking_address
+
+    return tracking_address(uri)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from retrain_trainer.job import Job
 from retrain_trainer.progress import Progress
 from retrain_trainer.report import LogReporter, RedactingReporter
 from retrain_trainer.source import prepare_source
-from retrain_trainer.tracking.client import connect
+from retrain_trainer.tracking.client import connect, tracking_address
 from retrain_trainer.tracking.run import find_or_open
 
 REPOSITORY = "repository"
@@ -72,7 +72,7 @@ class Pod:
             spec=spec,
             project=(self.repository / path).resolve(),
             state=state,
-            tracking_uri=uri,
+            tracking_uri=tracking_address(uri),
             image=self.environment.get("RETRAIN_IMAGE"),
             release=self.environment.get("RETRAIN_RELEASE"),
         )

@@ -33,7 +33,7 @@ from retrain_trainer.registry.versions import (
 
 MANUAL_ALIAS = "challenger"
 CLAIM = f"{PREFIX}/promoting"
-"""The version that a training found best and gave the alias to, or was about to."""
+"""The version that a training found best and gave the alias to, or was about to; the alias."""
 MAX_ROUNDS = 100
 """More would mean that somebody keeps moving the alias: a fault, not a race."""
 
@@ -67,43 +67,60 @@ class _Race:
         self.alias = policy.alias if policy.mode == "Automatic" else MANUAL_ALIAS
         self._measure = measure
         self._measured: dict[int, tuple[float | None, str]] = {}
-        self.base = registry.holder(policy.alias)
+        self.claimed = self._claim_of(mine)
+        self.base = registry.holder(self.alias) if self.claimed is None else self.claimed
+        """The version that holds the alias, as far as the race has not moved it."""
         self.versions = {version.number: version for version in registry.versions()}
-        self._challenger: int | None = None
         self._undecided = {v.number for v in self.versions.values() if not v.decided}
         self._newest = max(self.versions, default=mine.number)
-        self.claimed: int | None = None
-        if CLAIM in mine.tags:
-            # An earlier attempt ended between setting the alias and saying so.
-            previous = mine.tags.get(PREVIOUS)
-            self.base = int(previous) if previous else None
-            self.claimed = int(mine.tags[CLAIM])
-        at_work = [v.number for v in self.versions.values() if CLAIM in v.tags and not v.decided]
-        self._first = min(at_work, default=None)
+        at_work = {number for number in self._undecided if self._claim_of(self.versions[number])}
+        self._since = min(at_work, default=self._newest)
+        self._replaced = int(mine.tags[PREVIOUS]) if PREVIOUS in mine.tags else None
 
     def look(self) -> int | None:
         """Read everything again; returns the holder of the alias that is decided about.
 
-        A champion moved by a person becomes the one to beat.
+        An alias moved by a person is the new base.
         """
-        champion = self.registry.holder(self.policy.alias)
-        manual = self.policy.mode == "Manual"
-        self._challenger = self.registry.holder(self.alias) if manual else None
+        held = self.champion = self.registry.holder(self.policy.alias)
+        if self.alias != self.policy.alias:
+            held = self.registry.holder(self.alias)
         # After the aliases: who holds one is registered by now.
         self.versions = {version.number: version for version in self.registry.versions()}
         known = {self.base, self.mine.number, *(rival.number for rival in self.rivals())}
-        if champion not in known and not self._gives_way(champion):
-            self.base = champion
-        return self._challenger if manual else champion
+        if held not in known and not self._gives_way(held):
+            self.base = held
+        return held
+
+    def to_beat(self) -> tuple[Score | None, str]:
+        """The version to beat, and why it has no metric.
+
+        A challenger that waits for a person is to be beaten too, if it can be compared.
+        """
+        base = None if self.base is None else self.versions.get(self.base)
+        if self.policy.mode == "Automatic":
+            return self._scored(base)
+        champion, why = self._scored(self.versions.get(self.champion or 0))
+        if base is not None and self.comparable(base):
+            waiting = Score(base.number, base.metric(self.policy.metric))
+            if judge(champion, waiting, [], self.policy).champion == base.number:
+                return waiting, ""
+        return champion, why
+
+    def replaced(self) -> Score | None:
+        """The champion as it was before the race."""
+        number = self.champion if self.policy.mode == "Manual" else self.base
+        if number == self.mine.number:
+            # An earlier attempt ended between setting the alias and saying so.
+            number = self._replaced
+        return self._scored(self.versions.get(number or 0))[0]
 
     def rivals(self) -> list[Version]:
-        """The versions in the race, and the challenger, that may be compared with mine."""
+        """The versions in the race that may be compared with mine."""
         return [
             version
             for version in self.versions.values()
-            if (self._in_race(version.number) or version.number == self._challenger)
-            and version.number != self.mine.number
-            and self.comparable(version)
+            if self._in_race(version.number) and self.comparable(version)
         ]
 
     def overtaker(self) -> int | None:
@@ -111,11 +128,13 @@ class _Race:
         last = max(self._claims(), key=lambda version: version.number, default=self.mine)
         if last.number <= self.mine.number or self.comparable(last):
             return None
-        return int(last.tags[CLAIM])
+        return self._claim_of(last)
 
     def claim(self, number: int) -> None:
-        tags = {} if self.base is None else {PREVIOUS: str(self.base)}
-        self.registry.tag(self.mine.number, {**tags, CLAIM: str(number)})
+        tags = {CLAIM: f"{number} {self.alias}"}
+        if self.base is not None and self.base != self.mine.number:
+            tags = {PREVIOUS: str(self.base), **tags}
+        self.registry.tag(self.mine.number, tags)
         self.claimed = number
 
     def may_have_set(self, held: int | None) -> bool:
@@ -133,7 +152,13 @@ class _Race:
         data = self.mine.tags.get(EVALUATION_DATA)
         return self.policy.evaluate_champion == "Never" or version.tags.get(EVALUATION_DATA) == data
 
-    def score(self, version: Version) -> tuple[float | None, str]:
+    def _scored(self, version: Version | None) -> tuple[Score | None, str]:
+        if version is None:
+            return None, ""
+        value, why = self._score(version)
+        return Score(version.number, value), why
+
+    def _score(self, version: Version) -> tuple[float | None, str]:
         recorded = version.metric(self.policy.metric)
         if version.number == self.mine.number:
             return recorded, ""
@@ -152,25 +177,26 @@ class _Race:
         What was decided before is history, and the alias says what came of it: were it judged
         again, a rollback by hand would not last.
         """
-        if number == self.mine.number:
-            return False
-        since = self._newest if self._first is None else self._first
-        return number in self._undecided or number > since
+        return number != self.mine.number and (number in self._undecided or number > self._since)
 
     def _claims(self) -> list[Version]:
         """The versions in the race whose trainings have found a champion."""
         return [
             version
             for version in self.versions.values()
-            if self._in_race(version.number) and CLAIM in version.tags
+            if self._in_race(version.number) and self._claim_of(version) is not None
         ]
 
-    def _gives_way(self, champion: int | None) -> bool:
-        """Whether ``champion`` is of an earlier training on other data that has not looked yet."""
+    def _claim_of(self, version: Version) -> int | None:
+        number, _, alias = version.tags.get(CLAIM, "").partition(" ")
+        return int(number) if alias == self.alias and number.isdecimal() else None
+
+    def _gives_way(self, held: int | None) -> bool:
+        """Whether ``held`` is of an earlier training on other data that has not looked yet."""
         ours = {version.number for version in self._claims() if self.comparable(version)}
         if self.claimed is not None:
             ours.add(self.mine.number)
-        return champion is not None and self._in_race(champion) and champion < max(ours, default=0)
+        return held is not None and self._in_race(held) and held < max(ours, default=0)
 
 
 def promote(registry: Registry, mine: Version, policy: Promotion, measure: Measure) -> Decision:
@@ -192,11 +218,11 @@ def promote(registry: Registry, mine: Version, policy: Promotion, measure: Measu
                 return _overtaken(race, overtaker)
             registry.set_alias(race.alias, overtaker)
             continue
-        verdict, champion = _judge(race)
+        verdict = _judge(race)
         best = verdict.champion
-        settled = best == held or (policy.mode == "Manual" and best == race.base)
+        settled = best == held or (policy.mode == "Manual" and best == race.champion)
         if best is None or (settled and best == race.claimed):
-            return _decision(race, verdict, champion)
+            return _decision(race, verdict)
         race.claim(best)
         if not settled:
             registry.set_alias(race.alias, best)
@@ -235,49 +261,53 @@ def _kept_decision(mine: Version) -> Decision | None:
     )
 
 
-def _judge(race: _Race) -> tuple[Verdict, Score | None]:
+def _judge(race: _Race) -> Verdict:
     metric = race.policy.metric
-    champion = None
-    why = ""
-    if race.base in race.versions:
-        value, why = race.score(race.versions[race.base])
-        champion = Score(race.base, value)
+    to_beat, why = race.to_beat()
     verdict = judge(
-        champion,
+        to_beat,
         Score(race.mine.number, race.mine.metric(metric)),
         [Score(v.number, v.metric(metric)) for v in race.rivals() if v.number != race.base],
         race.policy,
     )
     if why and verdict.reason is PromotionReason.CHAMPION_NOT_COMPARABLE:
         verdict = Verdict(verdict.champion, verdict.reason, f"{verdict.message}: {why}")
-    return verdict, champion
+    return verdict
 
 
 def _overtaken(race: _Race, by: int) -> Decision:
+    replaced = race.replaced()
     return Decision(
         promoted=False,
         reason=PromotionReason.BEATEN_BY_RIVAL,
-        message=f"version {by}, trained later on other data, was promoted meanwhile",
+        message=f"version {by} was found best meanwhile by a later training, on other data",
         candidate=race.mine.metric(race.policy.metric),
         champion=None,
-        previous=race.base,
+        previous=replaced.version if replaced else None,
     )
 
 
-def _decision(race: _Race, verdict: Verdict, champion: Score | None) -> Decision:
-    wins = verdict.champion == race.mine.number
+def _decision(race: _Race, verdict: Verdict) -> Decision:
+    mine = Score(race.mine.number, race.mine.metric(race.policy.metric))
+    replaced = race.replaced()
+    wins = verdict.champion == mine.version
+    if verdict.reason is PromotionReason.ALREADY_CHAMPION:
+        verdict = judge(replaced, mine, [], race.policy)
     reason, message = verdict.reason, verdict.message
-    manual = race.policy.mode == "Manual" and race.base != race.mine.number
-    if wins and manual:
-        reason = PromotionReason.PROMOTION_IS_MANUAL
-        message += (
-            f"; it is the {MANUAL_ALIAS} now: promote it by setting the alias {race.policy.alias}"
-        )
+    promoted = wins
+    if race.policy.mode == "Manual" and race.champion != mine.version:
+        promoted = False
+        if wins:
+            reason = PromotionReason.PROMOTION_IS_MANUAL
+            message += (
+                f"; it is the {MANUAL_ALIAS} now: promote it by setting the alias"
+                f" {race.policy.alias}"
+            )
     return Decision(
-        promoted=wins and not manual,
+        promoted=promoted,
         reason=reason,
         message=message,
-        candidate=race.mine.metric(race.policy.metric),
-        champion=champion.value if champion else None,
-        previous=race.base,
+        candidate=mine.value,
+        champion=replaced.value if replaced else None,
+        previous=replaced.version if replaced else None,
     )

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import unquote, urlsplit
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -19,6 +20,21 @@ _IMPATIENT = {
 }
 
 
+def tracking_address(uri: str) -> str:
+    """``uri`` without credentials: those move to the variables that MLflow reads them from.
+
+    MLflow prints the address of a run when it ends, and stages' code prints it too.
+    """
+    parts = urlsplit(uri)
+    if parts.username is None or not parts.scheme.startswith("http"):
+        return uri
+    os.environ.setdefault("MLFLOW_TRACKING_USERNAME", unquote(parts.username))
+    os.environ.setdefault("MLFLOW_TRACKING_PASSWORD", unquote(parts.password or ""))
+    clean = without_userinfo(uri)
+    os.environ["MLFLOW_TRACKING_URI"] = clean
+    return clean
+
+
 def connect(tracking_uri: str) -> MlflowClient:
     """A client, after the server has answered for runs and for models.
 
@@ -26,6 +42,7 @@ def connect(tracking_uri: str) -> MlflowClient:
         RunFailed: InvalidSpec, TrackingDenied or TrackingUnreachable.
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     with tracking_errors(tracking_uri), _impatient():
