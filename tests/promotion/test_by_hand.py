@@ -127,7 +127,7 @@ def test_manual_sets_no_challenger_that_is_not_better_than_the_champion(store: S
 
 def test_a_challenger_that_waits_is_replaced_by_a_better_one_only(store: Store) -> None:
     train(store, MANUAL, 0.9)
-    assert reason(train(store, MANUAL, 0.85)) == "BeatenByRival"
+    assert reason(train(store, MANUAL, 0.85)) == "NotBetter"
     assert store.aliases[MANUAL_ALIAS] == 4
     assert reason(train(store, MANUAL, 0.95)) == "PromotionIsManual"
     assert store.aliases == {"champion": 3, MANUAL_ALIAS: 6}

@@ -132,7 +132,7 @@ def test_a_decision_is_closed_by_its_reason_after_everything_else_is_written(
     one = racer(store, "one", 0.9)
     tags = store.tags[2]
     one.move_to("set_alias")
-    assert tags[CLAIM] == "2"
+    assert tags[CLAIM] == "2 champion"
     while DECISION not in tags:
         one.move()
     assert tags[PROMOTED] == "true"

@@ -59,7 +59,8 @@ def judge(
         if _standing(holder, score, policy)[0] in _TAKES_OVER:
             holder = score
     reason, message = _standing(champion, candidate, policy)
-    if holder is not None and holder.version != candidate.version and reason in _TAKES_OVER:
+    won = reason in (*_TAKES_OVER, PromotionReason.ALREADY_CHAMPION)
+    if won and holder is not None and holder.version != candidate.version:
         _, against = _standing(holder, candidate, policy)
         return Verdict(
             holder.version,

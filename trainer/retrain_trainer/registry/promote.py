@@ -276,14 +276,13 @@ def _judge(race: _Race) -> Verdict:
 
 
 def _overtaken(race: _Race, by: int) -> Decision:
-    replaced = race.replaced()
     return Decision(
         promoted=False,
         reason=PromotionReason.BEATEN_BY_RIVAL,
         message=f"version {by} was found best meanwhile by a later training, on other data",
         candidate=race.mine.metric(race.policy.metric),
         champion=None,
-        previous=replaced.version if replaced else None,
+        previous=race.base,
     )
 
 
