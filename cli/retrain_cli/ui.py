@@ -1,7 +1,6 @@
 """`retrain ui`: MLflow on the local store."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from retrain_cli.home import Home
 
 
 def serve(source: Path, port: int) -> int:
-    """Run MLflow's server on the store below .retrain/ until it is stopped."""
+    """Become MLflow's server on the store below .retrain/; returns only if there is none."""
     home = Home(source.resolve())
     if not (home.folder / "mlflow").is_dir():
         print(
@@ -24,7 +23,5 @@ def serve(source: Path, port: int) -> int:
         *("--artifacts-destination", str(home.folder / "mlflow" / "artifacts")),
     ]
     env = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    try:
-        return subprocess.run(command, env=env, check=False).returncode
-    except KeyboardInterrupt:
-        return 0
+    # In our place: whoever ends us ends the server.
+    return os.execve(sys.executable, command, env)  # noqa: S606

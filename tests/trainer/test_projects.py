@@ -85,7 +85,7 @@ def test_a_repository_that_never_heard_of_mlflow_in_a_subfolder(make_world: Make
         "test.per class.a": 0.7,
     }
     plots = {item.path for item in client.list_artifacts(run.info.run_id, "plots")}
-    assert "plots/index.html" in plots
+    assert "plots/out_curve.csv.svg" in plots
     data = {item.path for item in client.list_artifacts(run.info.run_id, "plots/data")}
     assert data == {"plots/data/curve.csv", "plots/data/picture.svg"}
     files = {item.path for item in client.list_artifacts(run.info.run_id, "model")}

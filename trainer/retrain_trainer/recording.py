@@ -5,18 +5,18 @@ import tempfile
 from pathlib import Path
 
 from retrain_core.redact import without_userinfo
-from retrain_trainer import profile
 from retrain_trainer.environment import PythonEnvironment
 from retrain_trainer.job import Job
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.metrics import Metrics, as_json, read_metrics
 from retrain_trainer.pipeline.model import datasets, evaluation_data
 from retrain_trainer.pipeline.params import used_params
-from retrain_trainer.pipeline.plots import plot_files, render_plots
+from retrain_trainer.pipeline.plots import draw_plots, plot_files
 from retrain_trainer.pipeline.project import Output, Project
 from retrain_trainer.pipeline.stages import Plan
 from retrain_trainer.pipeline.state import LOCK, PipelineState
 from retrain_trainer.registry import versions
+from retrain_trainer.report import Reporter
 from retrain_trainer.tracking import record
 from retrain_trainer.tracking.run import TrackedRun
 
@@ -30,6 +30,7 @@ def record_training(
     plan: Plan,
     state: PipelineState,
     python: PythonEnvironment,
+    report: Reporter,
 ) -> None:
     """Parameters, metrics, plots, dvc.lock, datasets, environment and profile to MLflow."""
     record.record_params(run, used_params(project))
@@ -47,7 +48,8 @@ def record_training(
     record.record_text(run, f"{FOLDER}/environment.json", python.document(job.image))
     if LOCK in state.locks:
         record.record_text(run, f"{FOLDER}/{LOCK}", state.locks[LOCK])
-    _record_plots(run, project)
+    if failed := _record_plots(run, project):
+        report.warn(f"plots that could not be drawn: {', '.join(failed)}")
     _record_profile(job, run, project)
     run.write_state(state.model_dump_json())
 
@@ -83,18 +85,23 @@ def version_tags(
     return tags
 
 
-def _record_plots(run: TrackedRun, project: Project) -> None:
+def _record_plots(run: TrackedRun, project: Project) -> list[str]:
+    """Log the plots; returns the names of those that could not be drawn."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "plots"
-        if render_plots(project, target):
-            record.record_files(run, "plots", sorted(target.iterdir()))
+        failed = draw_plots(project, target)
+        record.record_files(run, "plots", sorted(target.iterdir()))
     record.record_files(run, "plots/data", plot_files(project))
+    return failed
 
 
 def _record_profile(job: Job, run: TrackedRun, project: Project) -> None:
     spec = job.spec.model.profile if job.spec.model else None
     if spec is None:
         return
+    # Brings pandas, which a run with nothing to do is spared.
+    from retrain_trainer import profile
+
     path = project.path / spec.path
     out = project.producers().get(str(path))
     if out is not None:

@@ -176,7 +176,9 @@ class Training:
         self.report.step("record")
         self.metrics = read_metrics(self.project)
         self.progress.metrics = self.metrics.named()
-        record_training(self.job, self.run, self.project, self.plan, self.state, self.python)
+        record_training(
+            self.job, self.run, self.project, self.plan, self.state, self.python, self.report
+        )
 
     def register(self, registry: MLflowRegistry) -> None:
         self.report.step("register")

@@ -1,36 +1,34 @@
-"""The plots of dvc.yaml as files that a browser shows."""
+"""The plots of dvc.yaml as pictures that need no network: MLflow shows them as they are."""
 
+import re
 from pathlib import Path
+
+from dvc_render import VegaRenderer
+from dvc_render.base import Renderer
 
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.project import Project
 
-PAGE = "index.html"
 
+def draw_plots(project: Project, folder: Path) -> list[str]:
+    """Draw each plot of the project that is made of data into ``folder``, as SVG.
 
-def render_plots(project: Project, folder: Path) -> bool:
-    """Write one page with every plot of the project into ``folder``; False if it has none.
-
-    Raises nothing: a plot that cannot be drawn is no reason to lose a training.
+    Returns the names of plots that could not be drawn: no reason to lose a training.
     """
+    # A second of imports that a run with nothing to do is spared.
     from dvc.render.match import match_defs_renderers
-    from dvc_render import render_html
 
     outs = [out for stage in project.stages() for out in stage.outs if out.is_plot]
-    try:
-        objects.place(project, [out for out in outs if out.hash_info])
-        data = project.repo.plots.show()
-        renderers = [
-            match.renderer
-            for match in match_defs_renderers(data, out=str(folder), templates_dir=None)
-        ]
-        if not renderers:
-            return False
-        folder.mkdir(parents=True, exist_ok=True)
-        render_html(renderers, folder / PAGE)
-    except Exception:
-        return False
-    return True
+    objects.place(project, [out for out in outs if out.hash_info])
+    folder.mkdir(parents=True, exist_ok=True)
+    matches = match_defs_renderers(project.repo.plots.show())
+    failed = []
+    for match in matches:
+        try:
+            _draw(match.renderer, folder)
+        except Exception:
+            failed.append(str(match.renderer.name))
+    return failed
 
 
 def plot_files(project: Project) -> list[Path]:
@@ -42,3 +40,13 @@ def plot_files(project: Project) -> list[Path]:
             if out.is_plot and path.exists() and not path.is_absolute():
                 found.append(path)
     return found
+
+
+def _draw(renderer: Renderer, folder: Path) -> None:
+    name = re.sub(r"[^\w.-]+", "_", str(renderer.name))
+    if isinstance(renderer, VegaRenderer):
+        # Brings an engine of 30 MB: imported where there is something to draw.
+        import vl_convert
+
+        svg = vl_convert.vegalite_to_svg(renderer.get_filled_template(), allowed_base_urls=[])
+        (folder / f"{name}.svg").write_text(svg)
