@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import unquote
 
 MASK = "***"
 MIN_SECRET = 4
@@ -9,7 +10,8 @@ MIN_SECRET = 4
 
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^/?#\s'\"]*)@")
 _SECRET_NAME = re.compile(
-    r"(SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|ACCESS_KEY|API_?KEY|CREDENTIAL|PRIVATE_KEY)",
+    r"(SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|CONNECTION_STRING|_PASS$|_PAT$"
+    r"|(ACCESS|API|PRIVATE|ACCOUNT|STORAGE|SHARED)_?KEY)",
     re.IGNORECASE,
 )
 _PATH_NAME = re.compile(r"(_FILE|_PATH|_DIR|_URI|_URL)$", re.IGNORECASE)
@@ -19,11 +21,13 @@ def without_userinfo(url: str) -> str:
     """``url`` without user and password; an ssh user without password stays."""
 
     def clean(match: re.Match[str]) -> str:
-        if match["scheme"].lower().endswith("ssh://") and ":" not in match["user"]:
-            return match[0]
-        return match["scheme"]
+        return match[0] if _is_ssh_user(match) else match["scheme"]
 
     return _USERINFO.sub(clean, url)
+
+
+def _is_ssh_user(match: re.Match[str]) -> bool:
+    return match["scheme"].lower().endswith("ssh://") and ":" not in match["user"]
 
 
 def secrets_in(environment: Mapping[str, str]) -> set[str]:
@@ -33,8 +37,10 @@ def secrets_in(environment: Mapping[str, str]) -> set[str]:
         if _SECRET_NAME.search(name) and not _PATH_NAME.search(name):
             found.add(value)
         for match in _USERINFO.finditer(value):
-            if match["scheme"].lower() != "ssh://" or ":" in match["user"]:
-                found.update(match["user"].split(":", 1)[-1:])
+            if not _is_ssh_user(match):
+                password = match["user"].split(":", 1)[-1]
+                # Libraries send, and some errors quote, what the escapes stand for.
+                found.update((password, unquote(password)))
     return found
 
 
@@ -43,7 +49,7 @@ def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
     known: set[str] = set()
     for secret in secrets:
         lines = secret.splitlines()
-        known.update(line for line in (secret, *lines) if len(line.strip()) >= MIN_SECRET)
+        known.update(part.strip() for part in (secret, *lines) if len(part.strip()) >= MIN_SECRET)
     # Longest first: a secret that contains another one is masked whole.
     alternatives = "|".join(re.escape(value) for value in sorted(known, key=len, reverse=True))
     pattern = re.compile(alternatives) if alternatives else None

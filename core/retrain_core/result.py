@@ -76,17 +76,12 @@ class Result(ResultModel):
 
     def dump(self, limit: int = MAX_BYTES) -> str:
         """The JSON form in at most ``limit`` bytes: metrics, then stages, then words are cut."""
-        result = self
-        while len(text := _json(result).encode()) > limit:
-            if result.metrics:
-                result = _cut(result, metrics=result.metrics[: len(result.metrics) // 2])
-            elif result.stages:
-                result = _cut(result, stages=result.stages[: len(result.stages) // 2])
-            else:
-                result = _cut(
-                    result, message=result.message[: max(len(result.message) // 2 - 1, 0)]
-                )
-        return text.decode()
+        result: Result | None = self
+        smallest = self
+        while result is not None and len(_json(result).encode()) > limit:
+            smallest = result
+            result = _smaller(result)
+        return _json(result or smallest)
 
 
 def parse(text: str) -> Result | None:
@@ -104,5 +99,19 @@ def _json(result: Result) -> str:
     return json.dumps(plain, separators=(",", ":"), ensure_ascii=False)
 
 
-def _cut(result: Result, **changes: object) -> Result:
-    return result.model_copy(update=changes)
+def _smaller(result: Result) -> Result | None:
+    """``result`` with half of the least important thing in it; None: nothing is left to cut."""
+    for field in ("metrics", "stages", "message"):
+        if content := getattr(result, field):
+            return result.model_copy(update={field: content[: len(content) // 2]})
+    for field, word in (
+        ("model", "reason"),
+        ("model", "uri"),
+        ("dvc", "remote"),
+        ("mlflow", "url"),
+    ):
+        part = getattr(result, field)
+        if content := getattr(part, word, None):
+            half = content[: len(content) // 2] or None
+            return result.model_copy(update={field: part.model_copy(update={word: half})})
+    return None

@@ -19,12 +19,13 @@ def api_name(field: str) -> str:
 
 
 class SpecModel(BaseModel):
-    """Unknown fields are refused, as the API server's strict validation would."""
+    """Unknown fields and values of another type are refused, as by the API server."""
 
     model_config = ConfigDict(
         alias_generator=api_name,
         extra="forbid",
         frozen=True,
+        strict=True,
         populate_by_name=True,
         allow_inf_nan=False,
         use_attribute_docstrings=True,
@@ -35,9 +36,14 @@ class SpecModel(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
 def _relative_path(value: str) -> str:
-    if value.startswith("/") or ".." in value.split("/") or "\0" in value:
+    if value.startswith("/") or ".." in value.split("/"):
         raise ValueError("must be a path inside the repository: relative and without '..'")
+    if _CONTROL.search(value) or value.startswith("-"):
+        raise ValueError("must not start with '-' or contain control characters")
     return value
 
 
@@ -46,25 +52,26 @@ def _without_userinfo(value: str) -> str:
 
     A user name alone is part of an ssh address and no secret.
     """
-    match = re.match(r"^([a-z][a-z0-9+.-]*)://([^/?#]*)@", value, re.IGNORECASE)
+    match = re.match(r"\s*([a-z][a-z0-9+.-]*)://([^/?#]*)@", value, re.IGNORECASE)
     if match and (match[1].lower() != "ssh" or ":" in match[2]):
         raise ValueError("must not contain credentials: put them into a Secret (secretRef)")
-    if any(ord(char) < 0x20 for char in value) or value.startswith("-"):
+    if _CONTROL.search(value) or value.startswith("-"):
         raise ValueError("must not start with '-' or contain control characters")
     return value
 
 
 def _git_url(value: str) -> str:
     _without_userinfo(value)
-    if re.match(r"^(https?|ssh)://[^/\s]+/\S+$", value):
+    # A host that starts with '-' would be an option of ssh.
+    if re.fullmatch(r"(https?|ssh)://([\w.-]+@)?[^/\s@-][^/\s@]*/\S+", value):
         return value
-    if re.match(r"^[\w.-]+@[\w.-]+:[^\s:]\S*$", value):
+    if re.fullmatch(r"\w[\w.-]*@\w[\w.-]*:[^\s:-]\S*", value):
         return value
     raise ValueError("must be https://HOST/PATH, ssh://USER@HOST/PATH or USER@HOST:PATH")
 
 
 def _revision(value: str) -> str:
-    if not re.match(r"^[0-9A-Za-z_][\w./+@-]*$", value) or ".." in value or "@{" in value:
+    if not re.fullmatch(r"[0-9A-Za-z_][\w./+@-]*", value) or ".." in value:
         raise ValueError("must be a branch, a tag or a commit")
     return value
 

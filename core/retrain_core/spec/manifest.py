@@ -9,7 +9,11 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from retrain_core.spec.base import API_VERSION, Name, SpecModel
-from retrain_core.spec.retrain_schedule import MAX_SCHEDULE_AND_TRIGGER, RetrainScheduleSpec
+from retrain_core.spec.retrain_schedule import (
+    CHECK,
+    MAX_SCHEDULE_AND_TRIGGER,
+    RetrainScheduleSpec,
+)
 from retrain_core.spec.training_run import TrainingRunSpec
 
 GeneratedName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*)$", max_length=58)]
@@ -71,11 +75,15 @@ class RetrainSchedule(SpecModel):
 
     @model_validator(mode="after")
     def _names_fit(self) -> "RetrainSchedule":
-        for trigger in self.spec.triggers:
-            if len(f"{self.metadata.name}-{trigger.name}") > MAX_SCHEDULE_AND_TRIGGER + 1:
+        schedule = self.metadata.name or f"{self.metadata.generate_name}xxxxx"
+        names = [trigger.name for trigger in self.spec.triggers]
+        if any(trigger.cron is None for trigger in self.spec.triggers):
+            names.append(CHECK)
+        for name in names:
+            if len(schedule) + len(name) > MAX_SCHEDULE_AND_TRIGGER:
                 raise ValueError(
-                    f"schedule and trigger name together must not exceed "
-                    f"{MAX_SCHEDULE_AND_TRIGGER} characters: {trigger.name}"
+                    f"schedule and trigger name together must not exceed"
+                    f" {MAX_SCHEDULE_AND_TRIGGER} characters: {schedule} and {name}"
                 )
         return self
 
@@ -127,15 +135,33 @@ def parse_kind(
         raise ManifestError(*(_problem(node, detail, model) for detail in error.errors())) from None
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads what `kubectl apply` would: dates are texts, and no key stands twice."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, regexp) for tag, regexp in resolvers if not tag.endswith(":timestamp")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                problem = f"the key {key.value} stands twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+        return super().construct_mapping(node, deep)
+
+
 def _documents(text: str) -> list[tuple[yaml.Node, Any]]:
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         nodes = []
         while loader.check_node():
             if (node := loader.get_node()) is not None:
                 nodes.append(node)
         return [(node, loader.construct_document(node)) for node in nodes]
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or str(error)
         raise ManifestError(
@@ -148,13 +174,24 @@ def _kind(value: Any) -> Any:
 
 
 def _problem(node: yaml.Node, detail: ErrorDetails, model: type[SpecModel]) -> Problem:
-    path = tuple(part for part in detail["loc"] if part != "[key]")
+    path = _path(detail["loc"])
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         message = "unknown field" + _suggestion(path, model)
     elif detail["type"] == "missing":
         message = "is required"
     return Problem(_dotted(path), message, _line(node, path))
+
+
+def _path(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The path as it stands in the file."""
+    path = tuple(part for part in location if part != "[key]")
+    for place, part in enumerate(path):
+        if part == "params" and path[place - 1] in ("dvc", "smoke"):
+            # Within a value of any kind pydantic names the kind before each key.
+            value = place + 2
+            return path[:value] + path[value + 1 :: 2]
+    return path
 
 
 def _suggestion(path: tuple[int | str, ...], model: type[SpecModel]) -> str:

@@ -18,6 +18,9 @@ from retrain_core.spec.training_run import TrainingRunSpec
 MAX_SCHEDULE_AND_TRIGGER = 51
 """A CronJob's name is `<schedule>-<trigger>`, and Kubernetes allows it 52 characters."""
 
+CHECK = "check"
+"""The CronJob that looks at the triggers that are no clock is `<schedule>-check`."""
+
 
 class RunMetadata(SpecModel):
     labels: Annotated[dict[Text, str], Field(max_length=64)] = {}
@@ -66,7 +69,8 @@ class Columns(SpecModel):
 class Drift(SpecModel):
     """Today's data against the champion's training profile, by PSI."""
 
-    current: Text
+    current: URL
+    """Path or URL of today's data, readable with the run's credentials."""
     columns: Columns = Columns()
     threshold: Annotated[float, Field(gt=0)] = 0.2
     min_share: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -109,8 +113,8 @@ class Trigger(SpecModel):
         kinds = ("cron", "release", "data", "drift", "metric")
         if sum(getattr(self, kind) is not None for kind in kinds) != 1:
             raise ValueError(f"needs exactly one of {', '.join(kinds)}")
-        if self.name == "check":
-            raise ValueError("name: `check` is the name of the CronJob that looks at triggers")
+        if self.name == CHECK:
+            raise ValueError(f"name: `{CHECK}` is the name of the CronJob that looks at triggers")
         return self
 
 
