@@ -23,6 +23,8 @@ import yaml
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "iris"
 CLOCK = Path(__file__).resolve().with_name("clock.py")
 
+END = "end of Python"
+"""What the clock does not see: how long the process takes to go."""
 GROUPS = {
     "start of Python": ("start of Python",),
     "import MLflow": ("import mlflow",),
@@ -40,6 +42,7 @@ GROUPS = {
     ),
     "registry": ("same_version", "up_to_date", "register", "promote"),
     "the stages' commands": ("commands",),
+    END: (END,),
 }
 """The parts of a run as they are printed, and what bench/clock.py calls them."""
 REST = "rest"
@@ -99,7 +102,12 @@ class Workshop:
         command = [sys.executable, "-P", str(CLOCK), str(parts), str(time.monotonic()), "run"]
         command += ["-f", f"../{manifest}", "--source", ".", "--set", f"train.C={c}"]
         self._measure(series, command, self.project, {})
-        series.parts.append(json.loads(parts.read_text()))
+        spent = json.loads(parts.read_text())
+        spent[END] = [
+            total[-1] - sum(part[unit] for part in spent.values())
+            for unit, total in enumerate((series.wall, series.cpu))
+        ]
+        series.parts.append(spent)
 
     def _measure(
         self, series: Series, command: list[str], folder: Path, extra: Mapping[str, str]
