@@ -89,9 +89,10 @@ def head(folder: Path) -> str | None:
 
 
 def changed_files(folder: Path) -> list[str]:
-    """Files below ``folder`` with uncommitted changes, untracked ones included."""
-    done = _git(["status", "--porcelain", "-z", "--", "."], folder, check=False)
-    return [entry[3:] for entry in done.stdout.split("\0") if entry]
+    """Files below ``folder`` that differ from the commit or are untracked, relative to it."""
+    changed = _git(["diff", "--name-only", "--relative", "-z", "HEAD"], folder, check=False)
+    untracked = _git(["ls-files", "-z", "--others", "--exclude-standard"], folder, check=False)
+    return [name for name in (changed.stdout + untracked.stdout).split("\0") if name]
 
 
 def _files(root: Path) -> list[str]:

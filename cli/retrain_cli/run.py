@@ -171,7 +171,7 @@ def _job(run: TrainingRun, home: Home, options: Options, commit: str | None) -> 
     if options.publish:
         tracking_uri = _published_tracking_uri(run)
         local = None
-        dirty = [name for name in changed_files(home.source) if ".retrain" not in name]
+        dirty = changed_files(home.source)
         if dirty or commit is None:
             what = f"uncommitted changes: {', '.join(dirty[:5])}" if dirty else "no commit"
             raise RunFailed(

@@ -77,6 +77,7 @@ def test_the_line_of_python_that_is_printed_loads_the_champion(laptop: Laptop) -
 def test_pull_brings_a_local_version_into_the_tree(laptop: Laptop) -> None:
     laptop.run("--set", "train.lr=0.9")
     laptop.run("--set", "train.lr=0.1")
+    assert laptop.retrain("pull", "toy/2").returncode == 0
     done = laptop.retrain("pull", "toy@champion")
     assert done.returncode == 0, done.stderr
     assert json.loads((laptop.project / "models/model.json").read_text())["lr"] == 0.9
