@@ -13,7 +13,8 @@ from promotion.racing import (
 )
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import Promotion
-from retrain_trainer.registry.promote import MANUAL_ALIAS, promote
+from retrain_trainer.registry.promote import promote
+from retrain_trainer.registry.race import MANUAL_ALIAS
 from retrain_trainer.registry.versions import DECISION, JOB_UID, PREVIOUS
 
 POLICY = Promotion(metric=METRIC)
