@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_trainer.pipeline.original import find_root
 
 NAME = ".retrain"
 
@@ -20,6 +19,15 @@ class Home:
     """`.retrain/` of the project in ``source``."""
 
     source: Path
+    shown: str
+    """The source as the person would type it."""
+
+    @classmethod
+    def of(cls, source: Path) -> "Home":
+        """The home of the project in ``source``, before the working directory changes."""
+        folder = source.resolve()
+        relative = os.path.relpath(folder)
+        return cls(folder, str(folder) if relative.startswith("..") else relative)
 
     @property
     def folder(self) -> Path:
@@ -80,6 +88,14 @@ class Home:
         # Without a repository of its own DVC finds the outer one, which ignores this folder.
         _git(["init", "--quiet"], copy)
         return copy / self.source.relative_to(original), copy, original
+
+
+def find_root(folder: Path) -> Path | None:
+    """The DVC project that ``folder`` is in."""
+    for candidate in (folder, *folder.parents):
+        if (candidate / ".dvc").is_dir():
+            return candidate
+    return None
 
 
 def head(folder: Path) -> str | None:

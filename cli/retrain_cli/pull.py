@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from retrain_cli.home import Home, changed_files, head
+from retrain_cli.home import Home, changed_files, find_root, head
 from retrain_cli.run import read_manifest
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in
 from retrain_core.spec import TrainingRunSpec
 from retrain_trainer.job import Job, LocalStores
 from retrain_trainer.pipeline import objects
-from retrain_trainer.pipeline.original import find_root
 from retrain_trainer.pipeline.project import open_project
 from retrain_trainer.pipeline.state import PipelineState, restore_state
 from retrain_trainer.registry.versions import COMMIT, MODEL_PATH, MLflowRegistry, Version
@@ -39,7 +38,7 @@ def pull_version(reference: str, filename: Path | None, source: Path, force: boo
     """Carry out `retrain pull`; returns its exit code."""
     redact = redactor(secrets_in(os.environ))
     try:
-        _pull(reference, filename, Home(source.resolve()), force)
+        _pull(reference, filename, Home.of(source), force)
     except RunFailed as failure:
         print(redact(f"{failure.reason}: {failure.message}"), file=sys.stderr)
         print(failure.outcome.remedy, file=sys.stderr)

@@ -20,11 +20,10 @@ from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in
 from retrain_core.result import Result
 from retrain_core.spec import ManifestError, TrainingRun, parse_training_run
-from retrain_trainer.attempt import Redact, attempt, outcome_of
 from retrain_trainer.interrupt import Interruption
 from retrain_trainer.job import Job, LocalStores
 from retrain_trainer.progress import Progress
-from retrain_trainer.report import RedactingReporter, own_stderr
+from retrain_trainer.report import Redact, RedactingReporter, own_stderr
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def run_manifest(options: Options) -> int:
         home: Home | None = None
         try:
             run = read_manifest(options.filename, options.overrides)
-            home = Home((options.source or options.filename.parent).resolve())
+            home = Home.of(options.source or options.filename.parent)
             result = _execute(run, home, options, progress, reporter, redact)
         except RunFailed as failure:
             result = progress.result(failure.reason, redact(failure.message))
@@ -95,6 +94,8 @@ def read_manifest(filename: Path, overrides: tuple[str, ...] = ()) -> TrainingRu
         if not separator or not key:
             raise RunFailed(Reason.INVALID_SPEC, f"--set {override}: must be KEY=VALUE")
         params[key] = _value(value)
+    if not overrides:
+        return run
     dvc = run.spec.dvc.model_copy(update={"params": params})
     return run.model_copy(update={"spec": run.spec.model_copy(update={"dvc": dvc})})
 
@@ -119,6 +120,9 @@ def _execute(
     if options.publish and options.smoke:
         raise RunFailed(Reason.INVALID_SPEC, "--publish and --smoke exclude each other")
     with home.locked(), interruption.handled():
+        # mlflow and dvc take seconds to import: a wrong manifest is told before.
+        from retrain_trainer.attempt import outcome_of
+
         if options.smoke:
             from retrain_cli.smoke import smoke
 
@@ -126,7 +130,6 @@ def _execute(
                 lambda: smoke(run, home, progress, report, interruption), report, redact
             )
             return progress.result(reason, redact(message))
-        # mlflow takes seconds to import: bad input is told before.
         from retrain_cli.local_tracking import local_tracking
 
         progress.commit = head(home.source)
@@ -145,6 +148,7 @@ def _attempt(
     interruption: Interruption,
     redact: Redact,
 ) -> Result:
+    from retrain_trainer.attempt import attempt, outcome_of
     from retrain_trainer.tracking.client import connect
     from retrain_trainer.tracking.run import find_or_open
 

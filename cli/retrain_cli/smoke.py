@@ -82,9 +82,13 @@ def smoke(
         raise RunFailed(Reason.SMOKE_FAILED, f"{failure.reason}: {failure.message}") from failure
     digest = hashlib.sha256(repr(sorted(progress.metrics.items())).encode()).hexdigest()[:12]
     return Reason.SMOKE_PASSED, (
-        f"{len(plan.stages)} stages in {time.monotonic() - began:.1f} s; metrics {digest};"
-        " nothing was recorded or registered"
+        f"{_count(len(plan.stages), 'stage')} in {time.monotonic() - began:.1f} s;"
+        f" metrics {digest}; nothing was recorded or registered"
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _replace_inputs(project: Path, smoke: Smoke) -> None:

@@ -1,7 +1,6 @@
 """The end of a run in a few lines: what ran, how good it is, what became of it, where to look."""
 
 import os
-from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
@@ -65,7 +64,7 @@ def _where(
     )
     url = progress.mlflow.url if progress.mlflow else None
     tracking_uri = url.split("/#/")[0] if url else home.tracking_uri
-    look = url or f"retrain ui --source {_shown(home.source)}"
+    look = url or ("retrain ui" if home.shown == "." else f"retrain ui --source {home.shown}")
     return [("load", load_line(reference, tracking_uri, progress.model_file)), ("look", look)]
 
 
@@ -93,12 +92,7 @@ def _step_summary(result: Result) -> None:
         lines.append("")
     if result.metrics:
         lines += ["| metric | value |", "|---|---|"]
-        lines += [f"| {m.name} | {m.value} |" for m in result.metrics]
+        lines += [f"| {m.name} | {float(m.value):.6g} |" for m in result.metrics]
         lines.append("")
     with open(path, "a", encoding="utf-8") as file:
         file.write("\n".join(lines))
-
-
-def _shown(path: Path) -> str:
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative

@@ -9,7 +9,7 @@ from retrain_cli.home import Home
 
 def serve(source: Path, port: int) -> int:
     """Become MLflow's server on the store below .retrain/; returns only if there is none."""
-    home = Home(source.resolve())
+    home = Home.of(source)
     if not (home.folder / "mlflow").is_dir():
         print(
             f"nothing was recorded in {home.source} yet: use `retrain run` first", file=sys.stderr
@@ -22,6 +22,6 @@ def serve(source: Path, port: int) -> int:
         *("--backend-store-uri", home.tracking_uri),
         *("--artifacts-destination", str(home.folder / "mlflow" / "artifacts")),
     ]
-    env = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    env = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"}
     # In our place: whoever ends us ends the server.
     return os.execve(sys.executable, command, env)  # noqa: S606

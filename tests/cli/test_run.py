@@ -52,7 +52,10 @@ def test_better_parameters_are_promoted_worse_ones_are_not_and_nothing_new_is_up
     better = laptop.run("--set", "train.lr=0.9")
     assert "version 2 of toy is the champion: Better: score 0.9 against 0.5" in better.stderr
     worse = laptop.run("--set", "train.lr=0.1")
-    assert "version 3 of toy is registered: NotBetter: score 0.1 against 0.9" in worse.stderr
+    assert (
+        "version 3 of toy is registered, not promoted: NotBetter: score 0.1 against 0.9"
+        in worse.stderr
+    )
     again = laptop.run("--set", "train.lr=0.1", "-o", "json")
     status = status_of(again)
     assert status["conditions"][0]["reason"] == "UpToDate"  # type: ignore[index]

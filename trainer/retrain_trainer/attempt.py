@@ -9,11 +9,9 @@ from retrain_core.result import Result
 from retrain_trainer.interrupt import Interrupted, Interruption
 from retrain_trainer.job import Job
 from retrain_trainer.progress import Progress
-from retrain_trainer.report import Reporter
+from retrain_trainer.report import Redact, Reporter
 from retrain_trainer.steps import Training
 from retrain_trainer.tracking.run import TrackedRun
-
-Redact = Callable[[str], str]
 
 
 def attempt(

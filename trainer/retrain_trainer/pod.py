@@ -11,12 +11,12 @@ from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in
 from retrain_core.result import Result
 from retrain_core.spec import TrainingRunSpec
-from retrain_trainer.attempt import Redact, attempt, outcome_of
+from retrain_trainer.attempt import attempt, outcome_of
 from retrain_trainer.git import GitSecret
 from retrain_trainer.interrupt import Interruption
 from retrain_trainer.job import Job
 from retrain_trainer.progress import Progress
-from retrain_trainer.report import LogReporter, RedactingReporter
+from retrain_trainer.report import LogReporter, Redact, RedactingReporter
 from retrain_trainer.source import prepare_source
 from retrain_trainer.tracking.client import connect, tracking_address
 from retrain_trainer.tracking.run import find_or_open

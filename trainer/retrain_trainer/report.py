@@ -12,6 +12,10 @@ def own_stderr() -> TextIO:
     return os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace")
 
 
+Redact = Callable[[str], str]
+"""Takes the secrets out of a text."""
+
+
 class Reporter(Protocol):
     """Receives what happens. Texts are redacted already."""
 
@@ -65,7 +69,7 @@ class LogReporter:
 class RedactingReporter:
     """Passes everything on to another reporter, without the secrets."""
 
-    def __init__(self, inner: Reporter, redact: Callable[[str], str]) -> None:
+    def __init__(self, inner: Reporter, redact: Redact) -> None:
         self._inner = inner
         self._redact = redact
 

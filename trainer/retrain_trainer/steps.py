@@ -279,7 +279,7 @@ class Training:
     def _what_became_of_it(self) -> str:
         made = self.progress.model
         assert made is not None
-        state = "is the champion" if made.promoted else "is registered"
+        state = "is the champion" if made.promoted else "is registered, not promoted"
         return f"version {made.version} of {made.name} {state}" + (
             f": {made.reason}" if made.reason else ""
         )

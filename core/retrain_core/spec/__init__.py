@@ -1,7 +1,14 @@
 """The one model of each kind: the same in the operator, in the pod and on the command line."""
 
 from retrain_core.spec.base import GROUP, VERSION
-from retrain_core.spec.manifest import ManifestError, Problem, TrainingRun, parse_training_run
+from retrain_core.spec.manifest import (
+    ManifestError,
+    Problem,
+    RetrainSchedule,
+    TrainingRun,
+    parse_retrain_schedule,
+    parse_training_run,
+)
 from retrain_core.spec.retrain_schedule import RetrainScheduleSpec, Trigger
 from retrain_core.spec.training_run import (
     DVC,
@@ -25,10 +32,12 @@ __all__ = [
     "Problem",
     "Promotion",
     "Remote",
+    "RetrainSchedule",
     "RetrainScheduleSpec",
     "Smoke",
     "TrainingRun",
     "TrainingRunSpec",
     "Trigger",
+    "parse_retrain_schedule",
     "parse_training_run",
 ]

@@ -54,11 +54,3 @@ def replace_input(project: Path, target: str, source: Path) -> None:
             file.unlink()
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, path)
-
-
-def find_root(folder: Path) -> Path | None:
-    """The DVC project that ``folder`` is in."""
-    for candidate in (folder, *folder.parents):
-        if (candidate / ".dvc").is_dir():
-            return candidate
-    return None
