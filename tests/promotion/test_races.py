@@ -23,6 +23,7 @@ POLICIES = st.builds(
     min_improvement=st.sampled_from([0.0, 0.05, 0.1]),
     threshold=st.sampled_from([None, 0.6, 0.75]),
 )
+DATA = ("today", "tomorrow", "yesterday")
 CRASHES = st.one_of(st.none(), st.integers(0, 40))
 many = settings(max_examples=400, deadline=None)
 
@@ -185,20 +186,20 @@ def test_a_manual_race_sets_nothing_but_the_challenger_and_the_right_one(
     assert store.aliases.get(MANUAL_ALIAS) == (found if found != start else None)
 
 
+def store_measured_on_all(before: float | None) -> Store:
+    store = Store()
+    if before is not None:
+        quality: Quality = dict.fromkeys(DATA, before)
+        store.aliases["champion"] = store.add_decided(before, promoted=True, quality=quality)
+    return store
+
+
 @many
-@given(
-    st.one_of(st.none(), VALUES),
-    entries("today", "tomorrow", "yesterday", crashes=True),
-    POLICIES,
-    SCHEDULES,
-)
+@given(st.one_of(st.none(), VALUES), entries(*DATA), POLICIES, SCHEDULES)
 def test_racers_with_different_data_leave_a_champion_that_the_last_of_them_stands_by(
     before: float | None, racing: list[Entry], policy: Promotion, schedule: Schedule
 ) -> None:
-    store = Store()
-    if before is not None:
-        quality: Quality = dict.fromkeys(("today", "tomorrow", "yesterday"), before)
-        store.aliases["champion"] = store.add_decided(before, promoted=True, quality=quality)
+    store = store_measured_on_all(before)
     racers = race(store, racing, policy, schedule)
     champion = store.aliases.get("champion")
     last = max(racers, key=lambda racer: racer.number or 0)
@@ -213,11 +214,23 @@ def test_racers_with_different_data_leave_a_champion_that_the_last_of_them_stand
 
 
 @many
-@given(
-    entries("today", "tomorrow", "yesterday", crashes=True),
-    POLICIES,
-    SCHEDULES,
-)
+@given(st.one_of(st.none(), VALUES), entries(*DATA, crashes=True), POLICIES, SCHEDULES)
+def test_racers_with_different_data_that_crash_and_come_back_all_end_with_a_champion(
+    before: float | None, racing: list[Entry], policy: Promotion, schedule: Schedule
+) -> None:
+    store = store_measured_on_all(before)
+    racers = race(store, racing, policy, schedule)
+    champion = store.aliases.get("champion")
+    able = {r.number for r in racers if eligible(policy, r.entry.value or math.nan, None)}
+    assert all(DECISION in store.tags[racer.number or 0] for racer in racers)
+    if before is None:
+        assert (champion in able) if able else (champion is None)
+    else:
+        assert champion in {1, *able}
+
+
+@many
+@given(entries(*DATA, crashes=True), POLICIES, SCHEDULES)
 def test_recorded_numbers_count_on_whatever_data_when_the_champion_is_never_evaluated(
     racing: list[Entry], policy: Promotion, schedule: Schedule
 ) -> None:
