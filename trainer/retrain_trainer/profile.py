@@ -5,6 +5,7 @@ the data is kept.
 """
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,13 @@ def read_table(path: Path, shown: str) -> pd.DataFrame:
 
 def profile(table: pd.DataFrame, spec: Profile) -> dict[str, Any]:
     """The profile of ``table``: rows, and for each column its kind, share of nulls and bins."""
-    columns = [str(name) for name in table.columns if str(name) not in spec.exclude]
-    return {
-        "version": VERSION,
-        "path": spec.path,
-        "rows": len(table),
-        "columns": {name: _column(table[name]) for name in columns},
+    # By position: names need not be texts, nor stand once.
+    columns = {
+        str(name): _column(table.iloc[:, position])
+        for position, name in enumerate(table.columns)
+        if str(name) not in spec.exclude
     }
+    return {"version": VERSION, "path": spec.path, "rows": len(table), "columns": columns}
 
 
 def as_json(content: dict[str, Any]) -> str:
@@ -51,6 +52,7 @@ def as_json(content: dict[str, Any]) -> str:
 
 
 def _column(values: "pd.Series[Any]") -> dict[str, Any]:
+    values = values.replace([float("inf"), float("-inf")], float("nan"))
     nulls = float(values.isna().mean()) if len(values) else 0.0
     present = values.dropna()
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
@@ -61,10 +63,17 @@ def _column(values: "pd.Series[Any]") -> dict[str, Any]:
 def _numeric(present: "pd.Series[Any]") -> dict[str, Any]:
     if present.empty:
         return {"edges": [], "shares": []}
-    steps = [number / BINS for number in range(BINS + 1)]
-    edges = sorted({float(edge) for edge in present.astype(float).quantile(steps)})
+    numbers = present.astype(float)
+    distinct = sorted(numbers.unique())
+    if len(distinct) <= BINS:
+        # A bin for each value: the quantiles of 0 and 1 would be the two ends of a single bin.
+        inner = [(low + high) / 2 for low, high in pairwise(distinct)]
+    else:
+        steps = [number / BINS for number in range(1, BINS)]
+        inner = list(numbers.quantile(steps))
+    edges = sorted({float(edge) for edge in (distinct[0], *inner, distinct[-1])})
     inner = edges[1:-1]
-    codes = pd.cut(present.astype(float), [float("-inf"), *inner, float("inf")], labels=False)
+    codes = pd.cut(numbers, [float("-inf"), *inner, float("inf")], labels=False)
     counts = codes.value_counts()
     shares = [float(counts.get(number, 0)) / len(present) for number in range(len(inner) + 1)]
     return {"edges": edges, "shares": shares}
