@@ -48,9 +48,14 @@ class Home:
         return self.folder / "logs"
 
     def create(self) -> None:
-        for folder in (self.folder, self.logs, self.folder / "mlflow"):
-            folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / ".gitignore").write_text("*\n")
+        try:
+            for folder in (self.folder, self.logs, self.folder / "mlflow"):
+                folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / ".gitignore").write_text("*\n")
+        except OSError as error:
+            raise RunFailed(
+                Reason.INVALID_SPEC, f"{self.folder} cannot be written to: {error.strerror}"
+            ) from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -84,7 +89,8 @@ class Home:
         for name in _files(original):
             target = copy / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(original / name, target, follow_symlinks=False)
+            if not _lead_into_copy(original / name, target, original, copy):
+                shutil.copy2(original / name, target, follow_symlinks=False)
         # Without a repository of its own DVC finds the outer one, which ignores this folder.
         _git(["init", "--quiet"], copy)
         return copy / self.source.relative_to(original), copy, original
@@ -96,6 +102,22 @@ def find_root(folder: Path) -> Path | None:
         if (candidate / ".dvc").is_dir():
             return candidate
     return None
+
+
+def _lead_into_copy(link: Path, target: Path, original: Path, copy: Path) -> bool:
+    """Make ``target`` a link as ``link`` is one, if a copy of it would lead elsewhere.
+
+    One into the original leads into the copy: what a stage writes there is not the user's file.
+    """
+    if not link.is_symlink():
+        return False
+    place = os.readlink(link)
+    real = Path(os.path.normpath(link.parent / place))
+    inside = real.is_relative_to(original)
+    if inside and not os.path.isabs(place):
+        return False
+    target.symlink_to(copy / real.relative_to(original) if inside else real)
+    return True
 
 
 def head(folder: Path) -> str | None:
@@ -142,4 +164,13 @@ def _git(
 ) -> subprocess.CompletedProcess[str]:
     env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     command = ["git", "-c", "safe.directory=*", *arguments]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=check)
+    # File names need not be UTF-8.
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        check=check,
+    )

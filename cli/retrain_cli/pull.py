@@ -15,7 +15,7 @@ from retrain_core.redact import redactor, secrets_in
 from retrain_core.spec import TrainingRunSpec
 from retrain_trainer.job import Job, LocalStores
 from retrain_trainer.pipeline import objects
-from retrain_trainer.pipeline.project import open_project
+from retrain_trainer.pipeline.project import Output, Project, open_project
 from retrain_trainer.pipeline.state import PipelineState, restore_state
 from retrain_trainer.registry.versions import COMMIT, MODEL_PATH, MLflowRegistry, Version
 from retrain_trainer.tracking.client import connect, tracking_address
@@ -66,7 +66,15 @@ def _pull(reference: str, filename: Path | None, home: Home, force: bool) -> Non
     state = PipelineState.model_validate_json(text)
     home.create()
     _refuse_overwriting(home, state, force)
-    _restore(home, spec, state, stores, version.tags.get(MODEL_PATH))
+    project = _open(home, spec, stores)
+    if (lost := objects.unsaved(_outs(project))) and not force:
+        names = ", ".join(project.relative(out.fs_path) for out in lost)
+        raise RunFailed(
+            Reason.INVALID_SPEC,
+            f"data that were changed since DVC recorded them would be overwritten: {names};"
+            " `dvc add` or `dvc commit` them, or use --force",
+        )
+    _restore(project, home, state, version.tags.get(MODEL_PATH))
     print(f"{name} version {version.number}: dvc.lock, data and model are in the work tree")
     commit = version.tags.get(COMMIT)
     if commit and commit != head(home.source):
@@ -121,9 +129,7 @@ def _refuse_overwriting(home: Home, state: PipelineState, force: bool) -> None:
     record.write_text(json.dumps({path: _digest(text.encode()) for path, text in written.items()}))
 
 
-def _restore(
-    home: Home, spec: TrainingRunSpec, state: PipelineState, stores: Stores, model: str | None
-) -> None:
+def _open(home: Home, spec: TrainingRunSpec, stores: Stores) -> Project:
     original = find_root(home.source) or home.source
     job = Job(
         name="pull",
@@ -134,15 +140,22 @@ def _restore(
         tracking_uri=stores.tracking_uri,
         local=LocalStores(original=original, write=home.remote) if stores.local else None,
     )
-    project = open_project(job)
-    restore_state(project, state, everything=True)
-    outs = [
+    return open_project(job)
+
+
+def _outs(project: Project) -> list[Output]:
+    """Outside of the repository nothing is written."""
+    return [
         out
         for stage in project.stages()
         for out in stage.outs
-        if out.hash_info and not stage.is_repo_import
+        if out.is_in_repo and not stage.is_repo_import
     ]
-    objects.place(project, outs)
+
+
+def _restore(project: Project, home: Home, state: PipelineState, model: str | None) -> None:
+    restore_state(project, state, everything=True)
+    objects.place(project, [out for out in _outs(project) if out.hash_info])
     if model and not (home.source / model).exists():
         raise RunFailed(Reason.DATA_MISSING, f"the model {model} is not in the store")
 

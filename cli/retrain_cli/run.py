@@ -5,12 +5,13 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 import yaml
+from pydantic import ValidationError
 
 from retrain_cli.home import Home, changed_files, head
 from retrain_cli.output import print_run
@@ -19,8 +20,8 @@ from retrain_cli.summary import print_summary
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in
 from retrain_core.result import Result
-from retrain_core.spec import ManifestError, TrainingRun, parse_training_run
-from retrain_trainer.interrupt import Interruption
+from retrain_core.spec import DVC, ManifestError, TrainingRun, parse_training_run
+from retrain_trainer.interrupt import Interrupted, Interruption
 from retrain_trainer.job import Job, LocalStores
 from retrain_trainer.progress import Progress
 from retrain_trainer.report import Redact, RedactingReporter, own_stderr
@@ -54,7 +55,7 @@ def run_manifest(options: Options) -> int:
             result = _execute(run, home, options, progress, reporter, redact)
         except RunFailed as failure:
             result = progress.result(failure.reason, redact(failure.message))
-        except KeyboardInterrupt:
+        except (Interrupted, KeyboardInterrupt):
             result = progress.result(Reason.CANCELLED, "stopped")
         reporter.close()
         ended = datetime.now(UTC)
@@ -96,15 +97,22 @@ def read_manifest(filename: Path, overrides: tuple[str, ...] = ()) -> TrainingRu
         params[key] = _value(value)
     if not overrides:
         return run
-    dvc = run.spec.dvc.model_copy(update={"params": params})
+    try:
+        dvc = DVC.model_validate(run.spec.dvc.to_api() | {"params": params})
+    except ValidationError as error:
+        raise RunFailed(
+            Reason.INVALID_SPEC, f"--set: {error.errors()[0]['msg']}, in {', '.join(overrides)}"
+        ) from error
     return run.model_copy(update={"spec": run.spec.model_copy(update={"dvc": dvc})})
 
 
 def _value(text: str) -> Any:
+    """``text`` as YAML has it; a date is a text, as in manifests."""
     try:
-        return yaml.safe_load(text)
+        value = yaml.safe_load(text)
     except yaml.YAMLError:
         return text
+    return text if isinstance(value, date) else value
 
 
 def _execute(
@@ -121,51 +129,37 @@ def _execute(
         raise RunFailed(Reason.INVALID_SPEC, "--publish and --smoke exclude each other")
     with home.locked(), interruption.handled():
         # mlflow and dvc take seconds to import: a wrong manifest is told before.
-        from retrain_trainer.attempt import outcome_of
+        from retrain_trainer.attempt import attempt, outcome_of
+        from retrain_trainer.tracking.client import connect
+        from retrain_trainer.tracking.run import TrackedRun, find_or_open
 
         if options.smoke:
             from retrain_cli.smoke import smoke
 
             reason, message = outcome_of(
-                lambda: smoke(run, home, progress, report, interruption), report, redact
+                lambda: smoke(run, home, progress, report, interruption),
+                report,
+                interruption,
+                redact,
             )
             return progress.result(reason, redact(message))
         from retrain_cli.local_tracking import local_tracking
 
-        progress.commit = head(home.source)
         with local_tracking(home) as stage_tracking_uri:
-            job = _job(run, home, options, progress.commit)
-            if not options.publish:
-                job = _with_stage_tracking(job, stage_tracking_uri)
-            console.log_to(home.logs / f"{job.uid}.log")
-            return _attempt(job, progress, report, interruption, redact)
 
+            def start() -> tuple[Job, TrackedRun]:
+                progress.commit = head(home.source)
+                job = _job(run, home, options, progress.commit)
+                console.log_to(home.logs / f"{job.uid}.log")
+                report.step("open the MLflow run")
+                tracked = find_or_open(connect(job.tracking_uri), job)
+                if job.commit and not tracked.commit:
+                    tracked.record_commit(job.commit)
+                if not options.publish:
+                    job = replace(job, stage_tracking_uri=stage_tracking_uri)
+                return job, tracked
 
-def _attempt(
-    job: Job,
-    progress: Progress,
-    report: RedactingReporter,
-    interruption: Interruption,
-    redact: Redact,
-) -> Result:
-    from retrain_trainer.attempt import attempt, outcome_of
-    from retrain_trainer.tracking.client import connect
-    from retrain_trainer.tracking.run import find_or_open
-
-    tracked = None
-
-    def open_run() -> tuple[Reason, str]:
-        nonlocal tracked
-        report.step("open the MLflow run")
-        tracked = find_or_open(connect(job.tracking_uri), job)
-        if job.commit and not tracked.commit:
-            tracked.record_commit(job.commit)
-        return Reason.TRAINED, ""
-
-    reason, message = outcome_of(open_run, report, redact)
-    if tracked is None:
-        return progress.result(reason, redact(message))
-    return attempt(job, tracked, progress, report, interruption, redact)
+            return attempt(start, progress, report, interruption, redact)
 
 
 def _job(run: TrainingRun, home: Home, options: Options, commit: str | None) -> Job:
@@ -193,12 +187,6 @@ def _job(run: TrainingRun, home: Home, options: Options, commit: str | None) -> 
         local=local,
         commit=commit,
     )
-
-
-def _with_stage_tracking(job: Job, choose: Any) -> Job:
-    from dataclasses import replace
-
-    return replace(job, stage_tracking_uri=choose)
 
 
 def _published_tracking_uri(run: TrainingRun) -> str:

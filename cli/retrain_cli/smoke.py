@@ -12,7 +12,6 @@ from pathlib import Path
 
 from retrain_cli.home import Home
 from retrain_core.outcome import Reason, RunFailed
-from retrain_core.result import Stage
 from retrain_core.spec import Smoke, TrainingRun
 from retrain_trainer import environment
 from retrain_trainer.interrupt import Interruption
@@ -69,9 +68,7 @@ def smoke(
                 report.stage_started(event.name, event.number, event.total)
                 continue
             report.stage_ended(event.name, event.state, event.seconds)
-            progress.stages.append(
-                Stage(name=event.name, state=event.state, seconds=round(event.seconds, 2))
-            )
+            progress.stage_ended(event.name, event.state, event.seconds)
         metrics = read_metrics(project)
         progress.metrics = metrics.named()
         if spec.model is not None and spec.model.promotion is not None:

@@ -15,8 +15,12 @@ from retrain_core.spec.base import api_name
 MAX_BYTES = 4096
 """What the kubelet keeps of a termination message."""
 
-Line = Annotated[str, StringConstraints(max_length=1024)]
-Word = Annotated[str, StringConstraints(max_length=256)]
+MAX_LINE = 1024
+MAX_WORD = 256
+MAX_STAGES = 256
+MAX_METRICS = 1000
+Line = Annotated[str, StringConstraints(max_length=MAX_LINE)]
+Word = Annotated[str, StringConstraints(max_length=MAX_WORD)]
 StageState = Literal["Ran", "Restored", "Unchanged", "Failed"]
 
 
@@ -66,11 +70,11 @@ class Result(ResultModel):
 
     reason: Reason | None = None
     """Absent while the run goes on."""
-    message: Annotated[str, StringConstraints(max_length=4096)] = ""
+    message: Annotated[str, StringConstraints(max_length=MAX_BYTES)] = ""
     commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40,64}$")] | None = None
     mlflow: MLflowRun | None = None
-    stages: Annotated[list[Stage], Field(max_length=256)] = []
-    metrics: Annotated[list[Metric], Field(max_length=1000)] = []
+    stages: Annotated[list[Stage], Field(max_length=MAX_STAGES)] = []
+    metrics: Annotated[list[Metric], Field(max_length=MAX_METRICS)] = []
     dvc: DVCState | None = None
     model: ModelVersion | None = None
 

@@ -174,6 +174,7 @@ def test_an_unreachable_remote_matters_only_if_an_input_is_missing(laptop: Lapto
     ("arguments", "words"),
     [
         (["--set", "train.lr"], "KEY=VALUE"),
+        (["--set", "train.lr=.nan"], "--set"),
         (["--set", "train.rl=1"], "did you mean train.lr"),
         (["--publish"], "MLFLOW_TRACKING_URI"),
         (["--publish", "--smoke"], "exclude each other"),

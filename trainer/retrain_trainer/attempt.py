@@ -15,35 +15,40 @@ from retrain_trainer.tracking.run import TrackedRun
 
 
 def attempt(
-    job: Job,
-    run: TrackedRun,
+    start: Callable[[], tuple[Job, TrackedRun]],
     progress: Progress,
     report: Reporter,
     interruption: Interruption,
     redact: Redact,
 ) -> Result:
-    """Train, and end the MLflow run as the training ended. Raises nothing."""
-    progress.mlflow = run.report()
-    progress.commit = progress.commit or run.commit or job.commit
-    reason, message = outcome_of(
-        lambda: Training(job, run, progress, report, interruption).execute(), report, redact
-    )
-    status = "FINISHED" if OUTCOMES[reason].succeeded else "FAILED"
-    if reason is Reason.CANCELLED:
-        status = "KILLED"
-    try:
-        run.end(status, reason)
-    except RunFailed as failure:
-        report.warn(f"the MLflow run could not be ended: {failure.message}")
+    """Train what ``start`` gives, and end its MLflow run as the training ended. Raises nothing."""
+    run: TrackedRun | None = None
+
+    def work() -> tuple[Reason, str]:
+        nonlocal run
+        job, run = start()
+        progress.mlflow = run.report()
+        progress.commit = run.commit or job.commit
+        return Training(job, run, progress, report, interruption).execute()
+
+    reason, message = outcome_of(work, report, interruption, redact)
+    if run is not None:
+        _end(run, reason, report)
     return progress.result(reason, redact(message))
 
 
 def outcome_of(
-    work: Callable[[], tuple[Reason, str]], report: Reporter, redact: Redact
+    work: Callable[[], tuple[Reason, str]],
+    report: Reporter,
+    interruption: Interruption,
+    redact: Redact,
 ) -> tuple[Reason, str]:
     """The outcome of ``work``, with everything it may raise turned into one."""
     try:
-        return work()
+        try:
+            return work()
+        finally:
+            interruption.over()
     except RunFailed as failure:
         return failure.reason, failure.message
     except Interrupted:
@@ -55,3 +60,13 @@ def outcome_of(
             Reason.INTERNAL_ERROR,
             f"{type(error).__name__}: {' '.join(str(error).split())[:1000]}",
         )
+
+
+def _end(run: TrackedRun, reason: Reason, report: Reporter) -> None:
+    status = "FINISHED" if OUTCOMES[reason].succeeded else "FAILED"
+    if reason is Reason.CANCELLED:
+        status = "KILLED"
+    try:
+        run.end(status, reason)
+    except RunFailed as failure:
+        report.warn(f"the MLflow run could not be ended: {failure.message}")

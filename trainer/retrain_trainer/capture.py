@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 TAIL_LINES = 20
+MAX_LINE = 65536
+"""What is longer is cut: it is no text for people, and would fill the memory."""
 
 
 class Tail:
@@ -56,5 +58,12 @@ def captured(receive: Callable[[str], None]) -> Iterator[None]:
 
 def _read(read_end: int, receive: Callable[[str], None]) -> None:
     with open(read_end, encoding="utf-8", errors="replace", newline="\n") as stream:
-        for line in stream:
-            receive(line.rstrip("\r\n").rsplit("\r", 1)[-1])
+        line = ""
+        while part := stream.readline(MAX_LINE):
+            if part.endswith("\n"):
+                receive((line + part).rstrip("\r\n").rsplit("\r", 1)[-1][:MAX_LINE])
+                line = ""
+            else:
+                line = (line + part).rsplit("\r", 1)[-1][:MAX_LINE]
+        if line:
+            receive(line)

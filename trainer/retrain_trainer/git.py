@@ -20,14 +20,13 @@ from retrain_core.redact import without_userinfo
 from retrain_core.spec import GitSource
 
 _ASKPASS = """#!/bin/sh
-# A redirect may lead to another host, which must not be told.
+# A redirect may lead to another host, or to http, which must not be told: the host stands at the
+# end, as a user name that a redirect brings along can look like one.
 case "$1" in
-  *"//$RETRAIN_GIT_HOST'"*|*"@$RETRAIN_GIT_HOST'"*) ;;
+  "Username for 'https://$RETRAIN_GIT_HOST': ") cat "$RETRAIN_GIT_SECRET/username" ;;
+  "Password for 'https://$RETRAIN_GIT_HOST': ") cat "$RETRAIN_GIT_SECRET/password" ;;
+  "Password for 'https://"*"@$RETRAIN_GIT_HOST': ") cat "$RETRAIN_GIT_SECRET/password" ;;
   *) exit 1 ;;
-esac
-case "$1" in
-  Username*) cat "$RETRAIN_GIT_SECRET/username" ;;
-  *) cat "$RETRAIN_GIT_SECRET/password" ;;
 esac
 """
 _SHA = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")

@@ -1,7 +1,7 @@
 """SIGTERM and SIGINT end a run in good order: the stage's process tree first, then the steps.
 
-DVC leaves a stage's children running when it is itself ended, so the tree is ended here; DVC
-then sees the stage fail and releases its locks.
+DVC leaves a stage's children running when it is itself ended, so the tree is ended here. Nothing
+may then look at how the stage ended: it could take what was half written for its outputs.
 """
 
 import signal
@@ -24,30 +24,24 @@ class Interruption:
 
     def __init__(self) -> None:
         self.requested = False
-        self._stage_running = False
+        self._over = False
 
     def check(self) -> None:
         """Raise :class:`Interrupted` if the run was told to stop."""
         if self.requested:
             raise Interrupted
 
-    @contextmanager
-    def stage(self) -> Iterator[None]:
-        """While a stage runs a signal ends its processes instead of this one's steps."""
-        self.check()
-        self._stage_running = True
-        try:
-            yield
-        finally:
-            self._stage_running = False
-        self.check()
+    def over(self) -> None:
+        """How the run ended is decided: a signal from now on does not change it."""
+        self._over = True
 
     def _handle(self, _signal: int, _frame: FrameType | None) -> None:
+        if self._over:
+            return
         first = not self.requested
         self.requested = True
-        if self._stage_running:
-            end_children(force=not first)
-        elif first:
+        end_children(force=not first)
+        if first:
             raise Interrupted
 
     @contextmanager

@@ -19,7 +19,7 @@ from retrain_trainer.progress import Progress
 from retrain_trainer.report import LogReporter, Redact, RedactingReporter
 from retrain_trainer.source import prepare_source
 from retrain_trainer.tracking.client import connect, tracking_address
-from retrain_trainer.tracking.run import find_or_open
+from retrain_trainer.tracking.run import TrackedRun, find_or_open
 
 REPOSITORY = "repository"
 STATE = "state"
@@ -51,8 +51,13 @@ class Pod:
         """
         try:
             spec = TrainingRunSpec.model_validate_json(self.spec.read_text())
-        except (OSError, ValidationError) as error:
+        except OSError as error:
             raise RunFailed(Reason.INVALID_SPEC, f"{self.spec}: {error}") from error
+        except ValidationError as error:
+            # Without the values: one that is refused may be so for the credentials in it.
+            problems = error.errors(include_url=False, include_input=False)
+            text = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in problems)
+            raise RunFailed(Reason.INVALID_SPEC, text) from None
         uri = spec.mlflow.tracking_uri or self.environment.get("MLFLOW_TRACKING_URI")
         if not uri:
             raise RunFailed(
@@ -90,8 +95,8 @@ def run_source(pod: Pod) -> int:
         progress.mlflow = run.report()
         return Reason.TRAINED, ""
 
-    with Interruption().handled():
-        reason, message = outcome_of(work, report, redact)
+    with Interruption().handled() as interruption:
+        reason, message = outcome_of(work, report, interruption, redact)
     done = reason is Reason.TRAINED
     # Reported while the run goes on: the status has both before the training has ended.
     result = progress.result(None if done else reason, redact(message))
@@ -102,14 +107,13 @@ def run_train(pod: Pod) -> int:
     """The main container; returns its exit code."""
     report, redact = _reporting(pod)
     progress = Progress()
-    interruption = Interruption()
-    with interruption.handled():
-        try:
-            job = pod.job()
-            tracked = find_or_open(connect(job.tracking_uri), job)
-        except RunFailed as failure:
-            return _finish(pod, progress.result(failure.reason, redact(failure.message)), report)
-        result = attempt(job, tracked, progress, report, interruption, redact)
+
+    def start() -> tuple[Job, TrackedRun]:
+        job = pod.job()
+        return job, find_or_open(connect(job.tracking_uri), job)
+
+    with Interruption().handled() as interruption:
+        result = attempt(start, progress, report, interruption, redact)
     return _finish(pod, result, report)
 
 
@@ -129,5 +133,8 @@ def _finish(pod: Pod, result: Result, report: RedactingReporter) -> int:
         report.step(f"{outcome.reason}: {result.message}")
         if not outcome.succeeded:
             report.note(outcome.remedy)
-    pod.result.write_text(result.dump())
+    try:
+        pod.result.write_text(result.dump())
+    except OSError as error:
+        report.warn(f"the result cannot be written: {error}")
     return outcome.exit_code if outcome else 0

@@ -1,9 +1,22 @@
 """What has come of a run so far: the result is made from it, whenever the run ends."""
 
 from dataclasses import dataclass, field
+from itertools import islice
 
 from retrain_core.outcome import Reason
-from retrain_core.result import DVCState, Metric, MLflowRun, ModelVersion, Result, Stage
+from retrain_core.result import (
+    MAX_BYTES,
+    MAX_METRICS,
+    MAX_STAGES,
+    MAX_WORD,
+    DVCState,
+    Metric,
+    MLflowRun,
+    ModelVersion,
+    Result,
+    Stage,
+    StageState,
+)
 
 
 @dataclass
@@ -21,17 +34,28 @@ class Progress:
     model_file: str | None = None
     """Name of the model's file; None where it is a folder."""
 
+    def stage_ended(self, name: str, state: StageState, seconds: float) -> None:
+        self.stages.append(
+            Stage(name=_text(name, MAX_WORD), state=state, seconds=round(seconds, 2))
+        )
+
     def result(self, reason: Reason | None = None, message: str = "") -> Result:
-        """The result as it stands."""
+        """The result as it stands; what a repository names can be of any length."""
         return Result(
             reason=reason,
-            message=message[:4096],
+            message=_text(message, MAX_BYTES),
             commit=self.commit,
             mlflow=self.mlflow,
-            stages=self.stages,
+            stages=self.stages[:MAX_STAGES],
             metrics=[
-                Metric(name=name[:256], value=repr(value)) for name, value in self.metrics.items()
+                Metric(name=_text(name, MAX_WORD), value=repr(value))
+                for name, value in islice(self.metrics.items(), MAX_METRICS)
             ],
             dvc=self.dvc,
             model=self.model,
         )
+
+
+def _text(value: str, longest: int) -> str:
+    """``value`` as text that can be encoded: a file's name need not be UTF-8."""
+    return value.encode("utf-8", "replace").decode()[:longest]

@@ -1,6 +1,5 @@
 """Puts the whole of a training into its MLflow run, and what later runs need onto its version."""
 
-import json
 import tempfile
 from pathlib import Path
 
@@ -21,6 +20,8 @@ from retrain_trainer.tracking import record
 from retrain_trainer.tracking.run import TrackedRun
 
 FOLDER = "retrain"
+MAX_TAG = 100_000
+"""Longer tags of a version are refused."""
 
 
 def record_training(
@@ -69,7 +70,6 @@ def version_tags(
         versions.JOB_UID: job.uid,
         versions.LOCK_MD5: state.lock_md5 or "",
         versions.ENVIRONMENT: state.environment,
-        versions.METRICS: as_json(metrics.named()),
         versions.MODEL_PATH: project.relative(model.fs_path),
         versions.REMOTE: without_userinfo(project.remote_url() or ""),
     }
@@ -79,10 +79,17 @@ def version_tags(
     found = metrics.find(promotion.metric) if promotion else None
     if found:
         tags[versions.EVALUATION_DATA] = evaluation_data(project, plan, model, found[0])
-        if promotion and promotion.metric not in metrics.named():
-            named = metrics.named() | {promotion.metric: found[1]}
-            tags[versions.METRICS] = json.dumps(named, sort_keys=True)
+    compared = {promotion.metric: found[1]} if promotion and found else {}
+    tags[versions.METRICS] = _metrics_tag(compared, metrics.named())
     return tags
+
+
+def _metrics_tag(compared: dict[str, float], values: dict[str, float]) -> str:
+    """As many metrics as fit into a tag, and in any case those that are ``compared``."""
+    names = sorted(values)
+    while len(text := as_json({name: values[name] for name in names} | compared)) > MAX_TAG:
+        names = names[: len(names) // 2]
+    return text
 
 
 def _record_plots(run: TrackedRun, project: Project) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from retrain_core.outcome import RunFailed
 from retrain_trainer.pipeline.project import Project
 from retrain_trainer.pipeline.state import (
     PipelineState,
@@ -37,7 +38,7 @@ def find_starting_point(
     report: Reporter,
 ) -> StartingPoint:
     """Restore what can be gone on from into ``project``, for the environment's digest."""
-    state = _state(run, run.run_id) if run.resumed else None
+    state = _state(run, run.run_id, report) if run.resumed else None
     if state is not None and state.environment == environment:
         report.note("going on where an earlier attempt ended")
         restore_state(project, state, everything=True)
@@ -54,7 +55,7 @@ def find_starting_point(
             return StartingPoint(force_all=True, run_cache=run_cache)
         return StartingPoint(run_cache=run_cache)
     for version in reversed(same):
-        seed = _state(run, version.run_id) if version.run_id else None
+        seed = _state(run, version.run_id, report) if version.run_id else None
         if seed is not None:
             restore_state(project, seed, everything=False)
             report.note(f"starting from the dvc.lock of version {version.number}")
@@ -62,6 +63,11 @@ def find_starting_point(
     return StartingPoint(run_cache=run_cache)
 
 
-def _state(run: TrackedRun, run_id: str) -> PipelineState | None:
-    text = read_state(run.client, run.tracking_uri, run_id)
-    return PipelineState.model_validate_json(text) if text else None
+def _state(run: TrackedRun, run_id: str, report: Reporter) -> PipelineState | None:
+    """The state kept with a run; None too where it cannot be used: it saves work, no more."""
+    try:
+        text = read_state(run.client, run.tracking_uri, run_id)
+        return PipelineState.model_validate_json(text) if text else None
+    except (RunFailed, ValueError) as error:
+        report.note(f"the state of the MLflow run {run_id} cannot be used: {error}")
+        return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from retrain_core.outcome import Reason
 from retrain_core.redact import without_userinfo
-from retrain_core.result import DVCState, ModelVersion, Stage
+from retrain_core.result import DVCState, ModelVersion
 from retrain_trainer import environment
 from retrain_trainer.interrupt import Interruption
 from retrain_trainer.job import Job
@@ -232,9 +232,7 @@ class Training:
 
     def _stage_ended(self, event: StageEnded) -> None:
         self.report.stage_ended(event.name, event.state, event.seconds)
-        self.progress.stages.append(
-            Stage(name=event.name, state=event.state, seconds=round(event.seconds, 2))
-        )
+        self.progress.stage_ended(event.name, event.state, event.seconds)
         if event.state == "Failed":
             return
         self.forced_done.add(event.name)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dvc.output import Output
 
-from retrain_trainer.capture import TAIL_LINES
+from retrain_core.redact import redactor, secrets_in
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.metrics import load_numbers
 from retrain_trainer.pipeline.model import evaluation_stages
@@ -55,7 +55,11 @@ def measure(
     _copy(root, scratch)
     _replace(other, scratch / Path(model.fs_path).relative_to(root))
     target = scratch / project.path.relative_to(root) / metrics_file
-    _remove(target)
+    for name in names:
+        # As DVC does before a stage runs; some may be links into the cache.
+        for out in stages[name].outs:
+            if out.is_in_repo and not out.persist:
+                _remove(scratch / Path(out.fs_path).relative_to(root))
     # What an evaluation logs belongs to no run: its tracking server is a folder of the copy.
     env = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     env |= {k: v for k, v in environment.items() if not k.startswith("MLFLOW_")}
@@ -102,7 +106,9 @@ def _run(name: str, command: str, folder: Path, env: Mapping[str, str]) -> None:
         check=False,
     )
     if done.returncode != 0:
-        last = " | ".join(done.stdout.splitlines()[-TAIL_LINES:][-3:])
+        # This text becomes a tag of the version.
+        redact = redactor(secrets_in(os.environ))
+        last = redact(" | ".join(done.stdout.splitlines()[-3:]))
         raise NotComparableError(
             f"stage {name} with the champion's model exited with {done.returncode}: {last}"
         )

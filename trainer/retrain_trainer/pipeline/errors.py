@@ -25,7 +25,8 @@ from dvc.utils.strictyaml import YAMLSyntaxError, YAMLValidationError
 from retrain_core.outcome import Reason, RunFailed
 
 _OUT_OF_MEMORY = (-9, 137)
-_TERMINATED = (-15, 143)
+_TERMINATED = (-15, 143, -2, 130)
+"""SIGTERM, and Ctrl-C: DVC lets it reach the stage alone."""
 _UNREACHABLE = (
     "EndpointConnectionError",
     "ConnectTimeoutError",

@@ -77,8 +77,8 @@ def read_metrics(project: Project) -> Metrics:
 def numbers(file: str, content: Any) -> dict[tuple[str, str], float]:
     """The numbers in a parsed metrics file; truth values and texts are no metrics."""
     if _is_number(content):
-        return {(file, Path(file).stem): float(content)}
-    return {(file, path): float(value) for path, value in flattened(content) if _is_number(value)}
+        return {(file, Path(file).stem): _float(content)}
+    return {(file, path): _float(value) for path, value in flattened(content) if _is_number(value)}
 
 
 def load_numbers(file: str, path: Path) -> Metrics:
@@ -97,6 +97,13 @@ def load_numbers(file: str, path: Path) -> Metrics:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _said(error: BaseException) -> str:

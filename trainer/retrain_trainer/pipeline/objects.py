@@ -58,6 +58,21 @@ def available(project: Project, outs: Iterable[Output]) -> bool:
     return not missing or all(_at_a_remote(project, out) for out in missing)
 
 
+def unsaved(outs: Iterable[Output]) -> list[Output]:
+    """Those of ``outs`` that are on disk neither as recorded nor as the cache has them.
+
+    Those that DVC does not cache are left to git.
+    """
+    return [
+        out
+        for out in outs
+        if out.use_cache
+        and out.exists
+        and out.changed_checksum()
+        and not out.cache.exists(out.get_hash().value)
+    ]
+
+
 def place(project: Project, outs: Iterable[Output]) -> None:
     """Bring ``outs`` onto the disk, as recorded.
 

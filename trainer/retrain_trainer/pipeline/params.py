@@ -33,6 +33,7 @@ def override_params(project: Project, params: Mapping[str, Any], field: str) -> 
             (path, converted(_get(files[file], path), value, f"{field}.{key}"))
         )
     for file, entries in changes.items():
+        _make_own(project, Path(file), field)
         with MODIFIERS[Path(file).suffix](file) as content:
             for path, value in entries:
                 _set(content, path, value)
@@ -109,6 +110,18 @@ def converted(old: Any, new: Any, field: str) -> Any:
         Reason.INVALID_SPEC,
         f"{field}: {new!r} is a {_kind(new)}, but the parameter is a {_kind(old)} ({old!r}){hint}",
     )
+
+
+def _make_own(project: Project, file: Path, field: str) -> None:
+    """Put a copy in the place of a link: what it leads to is not ours to change."""
+    if file.is_symlink():
+        content = file.read_bytes()
+        file.unlink()
+        file.write_bytes(content)
+    if not file.resolve().is_relative_to(Path(project.repo.root_dir).resolve()):
+        raise RunFailed(
+            Reason.INVALID_SPEC, f"{field}: a link of {file} leads out of the repository"
+        )
 
 
 def _home(files: Mapping[str, Any], key: str, field: str) -> tuple[str, str]:

@@ -125,7 +125,8 @@ def _run_stage(project: Project, name: str, force: bool, execution: Execution) -
             stage,
             upstream=above,
             force=force or unchanged,
-            pull=True,
+            # DVC pulls from the default remote alone, and fails where there is none.
+            pull=bool(project.repo.config["core"].get("remote")),
             run_cache=execution.run_cache,
             run_env=dict(execution.environment),
         )
@@ -133,14 +134,14 @@ def _run_stage(project: Project, name: str, force: bool, execution: Execution) -
 
     with _commands_seen() as seen:
         try:
-            with execution.interruption.stage(), captured(receive):
+            execution.interruption.check()
+            with captured(receive):
                 # The run cache is not pulled here: with `pull` DVC would copy all of it for
                 # every stage.
                 done = project.repo.reproduce(
                     [name], single_item=True, repro_fn=reproduce, run_cache=False
                 )
         except Exception as error:
-            execution.interruption.check()
             raise stage_failure(name, error, tail.text()) from error
     if not done:
         return "Unchanged"

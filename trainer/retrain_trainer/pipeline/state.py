@@ -12,6 +12,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict
 
+from retrain_core.outcome import Reason, RunFailed
+from retrain_trainer.pipeline.params import parameter_files
 from retrain_trainer.pipeline.project import Project, commands
 
 LOCK = "dvc.lock"
@@ -67,7 +69,11 @@ def restore_state(project: Project, state: PipelineState, *, everything: bool) -
     """Write the locks, and with ``everything`` the imports and parameters, into the project.
 
     Stages that dvc.yaml no longer has are left out of the locks.
+
+    Raises:
+        RunFailed: InvalidSpec where the state names a file that is none of these.
     """
+    _refuse_other_files(project, state)
     names = {stage.name for stage in commands(project.stages())}
     for path, text in state.locks.items():
         _write(project, path, _pruned(text, names))
@@ -93,10 +99,24 @@ def _texts(project: Project, paths: Any) -> dict[str, str]:
     }
 
 
+def _refuse_other_files(project: Project, state: PipelineState) -> None:
+    """Whoever can write to the tracking server must not get to write other files here."""
+    root = Path(project.repo.root_dir).resolve()
+    strange = [path for path in state.locks if Path(path).name != LOCK]
+    strange += [path for path in state.imports if Path(path).suffix != ".dvc"]
+    strange += sorted(set(state.params) - set(parameter_files(project)))
+    for path in (*state.locks, *state.imports, *state.params):
+        target = (project.path / path).resolve()
+        if not target.is_relative_to(root) or path in strange:
+            raise RunFailed(
+                Reason.INVALID_SPEC,
+                f"the recorded state has {path}, which is no lock, import or parameter file of this"
+                " project: is it the commit that was trained?",
+            )
+
+
 def _write(project: Project, path: str, text: str) -> None:
-    target = (project.path / path).resolve()
-    if not target.is_relative_to(Path(project.repo.root_dir).resolve()):
-        raise ValueError(f"{path} is outside of the project")
+    target = project.path / path
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text)
 

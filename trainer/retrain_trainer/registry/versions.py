@@ -58,19 +58,20 @@ class Version:
 
     def metric(self, name: str) -> float | None:
         """Its recorded value of a metric, if it has one."""
-        try:
-            value = json.loads(self.tags.get(METRICS, "{}")).get(name)
-        except ValueError:
-            return None
-        return float(value) if isinstance(value, (int, float)) else None
+        return self.metrics.get(name)
 
     @property
     def metrics(self) -> dict[str, float]:
+        """Its recorded metrics; anybody may write tags, so what makes no sense is left out."""
         try:
             content = json.loads(self.tags.get(METRICS, "{}"))
-        except ValueError:
+            return {
+                key: float(value)
+                for key, value in content.items()
+                if isinstance(value, (int, float))
+            }
+        except (ValueError, AttributeError, ArithmeticError):
             return {}
-        return {key: float(value) for key, value in content.items()}
 
 
 class Registry(Protocol):

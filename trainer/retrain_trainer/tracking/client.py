@@ -75,6 +75,10 @@ def tracking_failure(error: MlflowException, tracking_uri: str) -> RunFailed:
             f"{uri} refuses the host name {host}: start `mlflow server` with"
             f" --allowed-hosts including {host}",
         )
+    if "must be in the 'active' state" in text:
+        return RunFailed(
+            Reason.TRACKING_DENIED, f"the MLflow run of this training was deleted in {uri}"
+        )
     if code in ("UNAUTHENTICATED", "PERMISSION_DENIED") or number in ("401", "403"):
         return RunFailed(Reason.TRACKING_DENIED, f"{uri} refuses us: {text[:300]}")
     if number == "404" or code == "ENDPOINT_NOT_FOUND":

@@ -2,6 +2,7 @@
 
 import json
 import math
+import posixpath
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,11 +21,8 @@ def record_params(run: TrackedRun, params: Mapping[str, object]) -> None:
     """Log the parameters that the run lacks: MLflow refuses to change one, user code's too."""
     with tracking_errors(run.tracking_uri):
         present = run.client.get_run(run.run_id).data.params
-        new = [
-            Param(_name(key), str(value)[:MAX_PARAM])
-            for key, value in params.items()
-            if _name(key) not in present
-        ]
+        named = {_name(key): str(value)[:MAX_PARAM] for key, value in params.items()}
+        new = [Param(name, value) for name, value in named.items() if name not in present]
         for start in range(0, len(new), BATCH):
             run.client.log_batch(run.run_id, params=new[start : start + BATCH])
 
@@ -73,8 +71,9 @@ def record_files(run: TrackedRun, folder: str, files: Iterable[Path]) -> None:
 
 
 def _name(key: str) -> str:
-    """``key`` with what MLflow does not allow in names replaced."""
-    return "".join(c if c.isalnum() or c in "_-. :/" else "_" for c in key)[:250]
+    """``key`` with what MLflow does not allow in names replaced, and as a path without detours."""
+    text = "".join(c if c.isalnum() or c in "_-. :/" else "_" for c in key)[:250]
+    return posixpath.normpath(f"/{text}").lstrip("/") or "_"
 
 
 def _same(old: float | None, new: float) -> bool:

@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
-from retrain_core.result import MLflowRun
+from retrain_core.result import MAX_LINE, MLflowRun
 from retrain_trainer.job import Job
 from retrain_trainer.tracking.client import tracking_errors
 
@@ -23,6 +23,7 @@ RUN_NAME = f"{PREFIX}/run"
 COMMIT = f"{PREFIX}/commit"
 REASON = f"{PREFIX}/reason"
 STATE = "retrain/state.json"
+_SHA = re.compile(r"[0-9a-f]{40,64}")
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class TrackedRun:
     @property
     def commit(self) -> str | None:
         """The commit that an earlier attempt has recorded."""
-        return self.tags.get(COMMIT)
+        recorded = self.tags.get(COMMIT, "")
+        return recorded if _SHA.fullmatch(recorded) else None
 
     def report(self) -> MLflowRun:
         """As it stands in results."""
@@ -50,6 +52,7 @@ class TrackedRun:
         if self.tracking_uri.startswith("http"):
             base = without_userinfo(self.tracking_uri).rstrip("/")
             url = f"{base}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
+            url = url if len(url) <= MAX_LINE else None
         return MLflowRun(experiment_id=self.experiment_id, run_id=self.run_id, url=url)
 
     def tag(self, key: str, value: str) -> None:
