@@ -8,7 +8,8 @@ MASK = "***"
 MIN_SECRET = 4
 """Shorter values would mask ordinary words; nothing that short is a credential worth the name."""
 
-_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^/?#\s'\"]*)@")
+# Bounded: on a long line without the rest of it, a pattern without end takes quadratic time.
+_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,31}://)(?P<user>[^/?#\s'\"]{0,4096})@")
 _SECRET_NAME = re.compile(
     r"(SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|CONNECTION_STRING|_PASS$|_PAT$"
     r"|(ACCESS|API|PRIVATE|ACCOUNT|STORAGE|SHARED)_?KEY)",
