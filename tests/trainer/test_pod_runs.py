@@ -205,7 +205,7 @@ def test_pull_in_a_new_clone_brings_the_same_bytes(world: World, tmp_path: Path)
     assert hashlib.md5(lock).hexdigest() == version.tags["retrain.dev/dvc-lock-md5"]
 
 
-def test_a_run_with_nothing_to_do_adds_no_version_and_downloads_nothing(world: World) -> None:
+def test_a_run_with_nothing_to_do_adds_no_version(world: World) -> None:
     trained(world.pods().run())
     ended = world.pods().run()
     assert ended.code == 0, ended
