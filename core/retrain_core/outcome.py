@@ -2,7 +2,8 @@
 
 Conditions, exit codes, the Job's podFailurePolicy and the reference page all come from it.
 Exit codes stay clear of 1 and 2 (Python, shells) and of 126 and up (shells, signals), but for
-143, which a process ended by SIGTERM is known by.
+143, which a process ended by SIGTERM is known by. From 80 on no container ends with them: what
+the operator sees from outside, told by `retrain submit --wait`.
 """
 
 from dataclasses import dataclass
@@ -36,6 +37,31 @@ class Reason(StrEnum):
     SMOKE_FAILED = "SmokeFailed"
     CANCELLED = "Cancelled"
     INTERNAL_ERROR = "InternalError"
+    RESULT_UNAVAILABLE = "ResultUnavailable"
+    NAME_TAKEN = "NameTaken"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    START_DEADLINE_EXCEEDED = "StartDeadlineExceeded"
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    CONFIG_MISSING = "ConfigMissing"
+    UNSCHEDULABLE = "Unschedulable"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    POD_REFUSED = "PodRefused"
+    CONTAINER_FAILED = "ContainerFailed"
+    EVICTED = "Evicted"
+    NODE_LOST = "NodeLost"
+    JOB_LOST = "JobLost"
+
+
+class Activity(StrEnum):
+    """What a run that has not ended does: until then the reason of its `Succeeded` condition,
+    unless something that hinders it is known."""
+
+    PENDING = "Pending"
+    QUEUED = "Queued"
+    STARTING = "Starting"
+    TRAINING = "Training"
+    SUSPENDED = "Suspended"
+    CANCELLING = "Cancelling"
 
 
 @dataclass(frozen=True)
@@ -151,9 +177,104 @@ _ROWS = (
         True,
         "This is a fault of Retrain: please report it with the log of the run.",
     ),
+    Outcome(
+        Reason.RESULT_UNAVAILABLE,
+        0,
+        False,
+        "The training ended well, but its pod is gone: its MLflow run tells the rest.",
+    ),
+    Outcome(
+        Reason.NAME_TAKEN,
+        80,
+        False,
+        "Delete the Job of this name, or give the run another name.",
+    ),
+    Outcome(
+        Reason.DEADLINE_EXCEEDED,
+        81,
+        False,
+        "Raise spec.timeoutSeconds; what had ended is not trained again.",
+    ),
+    Outcome(
+        Reason.START_DEADLINE_EXCEEDED,
+        82,
+        False,
+        "See why the pod did not start, or raise spec.startTimeoutSeconds.",
+    ),
+    Outcome(
+        Reason.IMAGE_PULL_FAILED,
+        83,
+        False,
+        "Check spec.image, and spec.pod.imagePullSecrets if the registry is private.",
+    ),
+    Outcome(
+        Reason.CONFIG_MISSING,
+        84,
+        False,
+        "Create the Secret, ConfigMap or claim that the message names, in the run's namespace.",
+    ),
+    Outcome(
+        Reason.UNSCHEDULABLE,
+        85,
+        False,
+        "Ask for less in spec.pod.resources, or add nodes that fit its selectors and tolerations.",
+    ),
+    Outcome(
+        Reason.QUOTA_EXCEEDED,
+        86,
+        False,
+        "Wait for other pods to end, ask for less in spec.pod.resources, or raise the quota.",
+    ),
+    Outcome(
+        Reason.POD_REFUSED,
+        87,
+        False,
+        "Correct spec.pod as the message says: an admission rule of the cluster refuses the pod.",
+    ),
+    Outcome(
+        Reason.CONTAINER_FAILED,
+        88,
+        False,
+        "Check that the image is FROM the trainer image, and read the pod's log.",
+    ),
+    Outcome(
+        Reason.EVICTED,
+        89,
+        True,
+        "The node wanted the room: ask for what is used in spec.pod.resources, or raise"
+        " spec.pod.priorityClassName.",
+    ),
+    Outcome(
+        Reason.NODE_LOST,
+        90,
+        True,
+        "If the node will not come back, delete it (kubectl delete node): the next attempt starts"
+        " then.",
+    ),
+    Outcome(
+        Reason.JOB_LOST,
+        91,
+        True,
+        "Somebody deleted the run's Job: create the run again under another name.",
+    ),
 )
 
+FIRST_OF_OPERATOR = 80
+"""No container exits with this code or a higher one, but for those of signals."""
+
 OUTCOMES: dict[Reason, Outcome] = {row.reason: row for row in _ROWS}
+
+FINAL_EXIT_CODES = sorted(
+    row.exit_code for row in _ROWS if not row.retry and 0 < row.exit_code < FIRST_OF_OPERATOR
+)
+"""Exit codes of a container after which another attempt would end alike."""
+
+
+def outcome_of_exit_code(code: int) -> Outcome | None:
+    """The outcome that a container's exit code stands for; None where it is none of ours."""
+    if code == 0 or FIRST_OF_OPERATOR <= code <= 125:
+        return None
+    return next((row for row in _ROWS if row.exit_code == code), None)
 
 
 class RunFailed(Exception):

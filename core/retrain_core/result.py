@@ -21,48 +21,83 @@ MAX_STAGES = 256
 MAX_METRICS = 1000
 Line = Annotated[str, StringConstraints(max_length=MAX_LINE)]
 Word = Annotated[str, StringConstraints(max_length=MAX_WORD)]
+Number = Annotated[str, StringConstraints(max_length=64)]
+MD5 = Annotated[str, StringConstraints(max_length=32, pattern=r"^[0-9a-f]{32}$")]
+Version = Annotated[str, StringConstraints(max_length=19, pattern=r"^[0-9]{1,19}$")]
 StageState = Literal["Ran", "Restored", "Unchanged", "Failed"]
 
 
 class ResultModel(BaseModel):
     model_config = ConfigDict(
-        alias_generator=api_name, extra="forbid", frozen=True, populate_by_name=True
+        alias_generator=api_name,
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
     )
 
 
 class Stage(ResultModel):
+    """One stage of the pipeline."""
+
     name: Word
+    """The stage's name in dvc.yaml."""
     state: StageState
+    """Ran, Restored from an earlier run, Unchanged, or Failed."""
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """How long it took."""
 
 
 class Metric(ResultModel):
     """A measured value, as text: floats do not survive every JSON reader."""
 
     name: Word
-    value: Annotated[str, StringConstraints(max_length=64)]
+    """Dotted path in the metrics file; with the file in front where two collide."""
+    value: Number
+    """The measured value, as text."""
 
 
 class MLflowRun(ResultModel):
-    experiment_id: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{1,64}$")] | None = None
-    run_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")] | None = None
+    """The MLflow run."""
+
+    experiment_id: (
+        Annotated[str, StringConstraints(max_length=64, pattern=r"^[0-9A-Za-z]{1,64}$")] | None
+    ) = None
+    """The experiment's id."""
+    run_id: MD5 | None = None
+    """The run's id."""
     url: Line | None = None
+    """Where the run is shown."""
 
 
 class DVCState(ResultModel):
-    lock_md5: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")] | None = None
+    """What was stored."""
+
+    lock_md5: MD5 | None = None
+    """MD5 of dvc.lock when the pipeline had ended."""
     remote: Line | None = None
+    """The DVC remote that has the outputs."""
 
 
 class ModelVersion(ResultModel):
+    """A version of a registered model."""
+
     name: Word
-    version: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,19}$")] | None = None
+    """The registered model's name."""
+    version: Version | None = None
+    """The version that this run registered, or found already there."""
     uri: Line | None = None
+    """models:/NAME/VERSION"""
     promoted: bool = False
+    """Whether it became the champion."""
     reason: Line | None = None
-    previous_version: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,19}$")] | None = None
-    champion_metric: Annotated[str, StringConstraints(max_length=64)] | None = None
-    candidate_metric: Annotated[str, StringConstraints(max_length=64)] | None = None
+    """Why it was promoted or not."""
+    previous_version: Version | None = None
+    """The champion before the decision."""
+    champion_metric: Number | None = None
+    """The metric of that champion."""
+    candidate_metric: Number | None = None
+    """The metric of this version."""
 
 
 class Result(ResultModel):

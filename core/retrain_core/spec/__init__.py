@@ -1,6 +1,6 @@
 """The one model of each kind: the same in the operator, in the pod and on the command line."""
 
-from retrain_core.spec.base import GROUP, VERSION
+from retrain_core.spec.base import API_VERSION, GROUP, VERSION
 from retrain_core.spec.manifest import (
     ManifestError,
     Problem,
@@ -22,6 +22,7 @@ from retrain_core.spec.training_run import (
 )
 
 __all__ = [
+    "API_VERSION",
     "DVC",
     "GROUP",
     "VERSION",

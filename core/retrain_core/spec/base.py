@@ -1,9 +1,29 @@
 """The base of every spec model, and the string types the API is made of."""
 
-import re
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from retrain_core.spec.rules import (
+    GIT_URL,
+    INSIDE,
+    NO_CREDENTIALS,
+    NO_OPTION,
+    NO_RANGE,
+    NOT_RESERVED,
+    REVISION,
+    Rule,
+    with_rules,
+)
 
 GROUP = "retrain.dev"
 VERSION = "v1alpha1"
@@ -21,6 +41,9 @@ def api_name(field: str) -> str:
 class SpecModel(BaseModel):
     """Unknown fields and values of another type are refused, as by the API server."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = ()
+    """What must hold between the fields; checked in this order up to the first that does not."""
+
     model_config = ConfigDict(
         alias_generator=api_name,
         extra="forbid",
@@ -31,85 +54,68 @@ class SpecModel(BaseModel):
         use_attribute_docstrings=True,
     )
 
+    @model_validator(mode="after")
+    def _rules_hold(self) -> Self:
+        for rule in self.RULES:
+            rule.checked(self)
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        made = handler(schema)
+        resolved = handler.resolve_ref_schema(made)
+        resolved.update(with_rules(resolved, list(cls.RULES)))
+        return made
+
     def to_api(self) -> dict[str, Any]:
         """The JSON form, without what was not said."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-
-
-def _relative_path(value: str) -> str:
-    if value.startswith("/") or ".." in value.split("/"):
-        raise ValueError("must be a path inside the repository: relative and without '..'")
-    if _CONTROL.search(value) or value.startswith("-"):
-        raise ValueError("must not start with '-' or contain control characters")
-    return value
-
-
-def _without_userinfo(value: str) -> str:
-    """Credentials in a URL would reach logs and statuses; a Secret does not.
-
-    A user name alone is part of an ssh address and no secret.
-    """
-    match = re.match(r"\s*([a-z][a-z0-9+.-]*)://([^/?#]*)@", value, re.IGNORECASE)
-    if match and (match[1].lower() != "ssh" or ":" in match[2]):
-        raise ValueError("must not contain credentials: put them into a Secret (secretRef)")
-    if _CONTROL.search(value) or value.startswith("-"):
-        raise ValueError("must not start with '-' or contain control characters")
-    return value
-
-
-def _git_url(value: str) -> str:
-    _without_userinfo(value)
-    # A host that starts with '-' would be an option of ssh.
-    if re.fullmatch(r"(https?|ssh)://([\w.-]+@)?[^/\s@-][^/\s@]*/\S+", value):
-        return value
-    if re.fullmatch(r"\w[\w.-]*@\w[\w.-]*:[^\s:-]\S*", value):
-        return value
-    raise ValueError("must be https://HOST/PATH, ssh://USER@HOST/PATH or USER@HOST:PATH")
-
-
-def _revision(value: str) -> str:
-    if not re.fullmatch(r"[0-9A-Za-z_][\w./+@-]*", value) or ".." in value:
-        raise ValueError("must be a branch, a tag or a commit")
-    return value
-
-
-def _alias(value: str) -> str:
-    if re.match(r"^v\d+$|^latest$", value, re.IGNORECASE):
-        raise ValueError("MLflow reserves `latest` and `v<number>`")
-    return value
-
+DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-Name = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"),
-]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=DNS_LABEL)]
 ObjectName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"),
 ]
-ModelName = Annotated[str, StringConstraints(min_length=1, max_length=250, pattern=r"^[^/:@\s]+$")]
+ModelName = Annotated[
+    str, StringConstraints(min_length=1, max_length=250, pattern=r"^[^/:@\x00-\x20\x7f]+$")
+]
 Alias = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=250, pattern=r"^[\w-]+$"),
-    AfterValidator(_alias),
+    StringConstraints(min_length=1, max_length=250, pattern=r"^[0-9A-Za-z_-]+$"),
+    NOT_RESERVED,
 ]
 ParameterKey = Annotated[str, StringConstraints(min_length=1, max_length=250)]
-RelativePath = Annotated[Text, AfterValidator(_relative_path)]
-URL = Annotated[Text, AfterValidator(_without_userinfo)]
-GitURL = Annotated[Text, AfterValidator(_git_url)]
-Revision = Annotated[
-    str, StringConstraints(min_length=1, max_length=255), AfterValidator(_revision)
+MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
+LabelValue = Annotated[
+    str,
+    StringConstraints(max_length=63, pattern=r"^([0-9A-Za-z]([-0-9A-Za-z_.]*[0-9A-Za-z])?)?$"),
 ]
+AnnotationValue = Annotated[str, StringConstraints(max_length=4096)]
+Size = Annotated[
+    str,
+    StringConstraints(
+        min_length=1, max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?([KMGTPE]i|[kMGTPE])?$"
+    ),
+]
+RelativePath = Annotated[Text, INSIDE, NO_OPTION]
+URL = Annotated[Text, NO_CREDENTIALS.of_unseen(), NO_OPTION.of_unseen()]
+GitURL = Annotated[URL, GIT_URL.of_unseen()]
+Revision = Annotated[str, StringConstraints(min_length=1, max_length=255), REVISION, NO_RANGE]
 
 
 class SecretRef(SpecModel):
     """A Secret of the same namespace. On a laptop the environment counts instead."""
 
     name: ObjectName
+    """The Secret's name."""
 
 
-Seconds = Annotated[int, Field(ge=1, le=2_147_483_647)]
+MAX_INT32 = 2_147_483_647
+Seconds = Annotated[int, Field(ge=1, le=MAX_INT32)]
+Count = Annotated[int, Field(ge=0, le=MAX_INT32)]

@@ -14,6 +14,7 @@ from retrain_core.spec.retrain_schedule import (
     MAX_SCHEDULE_AND_TRIGGER,
     RetrainScheduleSpec,
 )
+from retrain_core.spec.rules import Rule
 from retrain_core.spec.training_run import TrainingRunSpec
 
 GeneratedName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*)$", max_length=58)]
@@ -55,7 +56,7 @@ class Metadata(SpecModel, extra="allow"):
 
 
 class TrainingRun(SpecModel):
-    """A TrainingRun as it is applied; a status that came along is dropped."""
+    """One training of a model: from a commit, data and parameters to a recorded version of it."""
 
     api_version: Annotated[Literal["retrain.dev/v1alpha1"], Field(alias="apiVersion")]
     kind: Literal["TrainingRun"]
@@ -64,28 +65,38 @@ class TrainingRun(SpecModel):
     status: Annotated[Any, Field(exclude=True)] = None
 
 
+def _fits(schedule: "RetrainSchedule", *names: str) -> bool:
+    name = schedule.metadata.name or f"{schedule.metadata.generate_name}xxxxx"
+    return all(len(name) + len(other) <= MAX_SCHEDULE_AND_TRIGGER for other in names)
+
+
 class RetrainSchedule(SpecModel):
-    """A RetrainSchedule as it is applied."""
+    """When a model is trained again, and what a training is made from."""
+
+    RULES = (
+        Rule(
+            "self.spec.triggers.all(trigger, self.metadata.name.size() + trigger.name.size()"
+            f" <= {MAX_SCHEDULE_AND_TRIGGER})",
+            "schedule and trigger name together must not exceed"
+            f" {MAX_SCHEDULE_AND_TRIGGER} characters",
+            lambda schedule: _fits(schedule, *(each.name for each in schedule.spec.triggers)),
+        ),
+        Rule(
+            "self.spec.triggers.all(trigger, has(trigger.cron)) || self.metadata.name.size()"
+            f" <= {MAX_SCHEDULE_AND_TRIGGER - len(CHECK)}",
+            f"schedule and {CHECK} together must not exceed {MAX_SCHEDULE_AND_TRIGGER} characters:"
+            f" <schedule>-{CHECK} looks at triggers that are no clock",
+            lambda schedule: (
+                all(trigger.cron for trigger in schedule.spec.triggers) or _fits(schedule, CHECK)
+            ),
+        ),
+    )
 
     api_version: Annotated[Literal["retrain.dev/v1alpha1"], Field(alias="apiVersion")]
     kind: Literal["RetrainSchedule"]
     metadata: Metadata
     spec: RetrainScheduleSpec
     status: Annotated[Any, Field(exclude=True)] = None
-
-    @model_validator(mode="after")
-    def _names_fit(self) -> "RetrainSchedule":
-        schedule = self.metadata.name or f"{self.metadata.generate_name}xxxxx"
-        names = [trigger.name for trigger in self.spec.triggers]
-        if any(trigger.cron is None for trigger in self.spec.triggers):
-            names.append(CHECK)
-        for name in names:
-            if len(schedule) + len(name) > MAX_SCHEDULE_AND_TRIGGER:
-                raise ValueError(
-                    f"schedule and trigger name together must not exceed"
-                    f" {MAX_SCHEDULE_AND_TRIGGER} characters: {schedule} and {name}"
-                )
-        return self
 
 
 KINDS: dict[str, type[TrainingRun] | type[RetrainSchedule]] = {

@@ -1,12 +1,13 @@
 """The spec of a TrainingRun."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue
 
 from retrain_core.spec.base import (
     URL,
     Alias,
+    Count,
     GitURL,
     ModelName,
     Name,
@@ -16,13 +17,24 @@ from retrain_core.spec.base import (
     Revision,
     Seconds,
     SecretRef,
+    Size,
     SpecModel,
     Text,
 )
+from retrain_core.spec.pod import PodField
+from retrain_core.spec.rules import Rule
 
 
 class GitSource(SpecModel):
     """A git repository that holds the DVC project."""
+
+    RULES = (
+        Rule(
+            "!has(self.secretRef) || !self.url.startsWith('http://')",
+            "url: credentials are not sent over http: use https or ssh",
+            lambda git: not (git.secret_ref and git.url.startswith("http://")),
+        ),
+    )
 
     url: GitURL
     """Where to clone from: https or ssh; http only without credentials."""
@@ -32,12 +44,6 @@ class GitSource(SpecModel):
     """Folder of the DVC project inside the repository."""
     secret_ref: SecretRef | None = None
     """Secret of type kubernetes.io/basic-auth or kubernetes.io/ssh-auth (with known_hosts)."""
-
-    @model_validator(mode="after")
-    def _no_credentials_in_the_clear(self) -> Self:
-        if self.secret_ref and self.url.startswith("http://"):
-            raise ValueError("url: credentials are not sent over http: use https or ssh")
-        return self
 
 
 class ImageSource(SpecModel):
@@ -50,14 +56,18 @@ class ImageSource(SpecModel):
 class Source(SpecModel):
     """Where the code comes from: exactly one of git and image."""
 
-    git: GitSource | None = None
-    image: ImageSource | None = None
+    RULES = (
+        Rule(
+            "has(self.git) != has(self.image)",
+            "needs exactly one of git and image",
+            lambda source: (source.git is None) != (source.image is None),
+        ),
+    )
 
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if (self.git is None) == (self.image is None):
-            raise ValueError("needs exactly one of git and image")
-        return self
+    git: GitSource | None = None
+    """A git repository that holds the DVC project."""
+    image: ImageSource | None = None
+    """The repository is already in the run's image (spec.image)."""
 
 
 class Python(SpecModel):
@@ -75,6 +85,7 @@ class Remote(SpecModel):
     endpoint_url: URL | None = None
     """Endpoint of an S3-compatible server, such as MinIO."""
     region: Text | None = None
+    """Region of the bucket."""
     secret_ref: SecretRef | None = None
     """Secret whose keys become environment variables (AWS_ACCESS_KEY_ID, ...)."""
 
@@ -82,14 +93,18 @@ class Remote(SpecModel):
 class Cache(SpecModel):
     """Where DVC's cache lives: a claim that stays, or a folder that ends with the pod."""
 
-    claim_name: ObjectName | None = None
-    size_limit: Text | None = None
+    RULES = (
+        Rule(
+            "!(has(self.claimName) && has(self.sizeLimit))",
+            "takes one of claimName and sizeLimit",
+            lambda cache: not (cache.claim_name and cache.size_limit),
+        ),
+    )
 
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if self.claim_name and self.size_limit:
-            raise ValueError("takes one of claimName and sizeLimit")
-        return self
+    claim_name: ObjectName | None = None
+    """PersistentVolumeClaim of the same namespace."""
+    size_limit: Size | None = None
+    """What the folder may hold, such as 20Gi; a pod that writes more is evicted."""
 
 
 class DVC(SpecModel):
@@ -104,29 +119,44 @@ class DVC(SpecModel):
     params: Annotated[dict[ParameterKey, JsonValue], Field(max_length=256)] = {}
     """Overrides by full key; a value takes the type of the one it replaces."""
     remote: Remote = Remote()
+    """The DVC remote that data come from and artifacts go to."""
     push: bool = True
     """Whether outputs go to the remote."""
     cache: Cache | None = None
+    """Where DVC's cache lives: a claim that stays, or a folder that ends with the pod."""
 
 
 class MLflow(SpecModel):
     """Where the run is recorded."""
 
     tracking_uri: URL | None = None
+    """Address of the tracking server. Default: the operator's."""
     experiment: Text | None = None
     """Default: the model's name, else the run's."""
     secret_ref: SecretRef | None = None
     """Secret whose keys become environment variables (MLFLOW_TRACKING_USERNAME, ...)."""
     tags: Annotated[dict[ParameterKey, Text], Field(max_length=64)] = {}
+    """Tags of the MLflow run."""
 
 
 class Promotion(SpecModel):
     """When a new version becomes the champion."""
 
+    RULES = (
+        Rule(
+            "!has(self.mode) || self.mode != 'Manual' || !has(self.alias)"
+            " || self.alias != 'challenger'",
+            "alias: `challenger` is what Manual sets on the candidate: name the champion otherwise",
+            lambda promotion: promotion.mode != "Manual" or promotion.alias != "challenger",
+        ),
+    )
+
     metric: Annotated[str, Field(min_length=1, max_length=250)]
     """Dotted path in a metrics file; with the file in front where two collide."""
     goal: Literal["Maximize", "Minimize"] = "Maximize"
+    """Whether more or less of the metric is better."""
     alias: Alias = "champion"
+    """Alias of the version that serves."""
     mode: Literal["Automatic", "Manual"] = "Automatic"
     """Manual sets the alias `challenger` on a better version and leaves the rest to a person."""
     min_improvement: Annotated[float, Field(ge=0)] = 0.0
@@ -141,23 +171,30 @@ class Profile(SpecModel):
     """The data whose profile later drift is judged against."""
 
     path: RelativePath
+    """Table in the repository's folder: CSV or Parquet."""
     exclude: Annotated[list[Text], Field(max_length=512)] = []
+    """Columns that are left out."""
 
 
 class Model(SpecModel):
     """What is registered, and when it is promoted."""
 
     name: ModelName
+    """The registered model's name in MLflow."""
     artifact: Text | None = None
-    """A path, or a name under `artifacts:` in dvc.yaml."""
+    """A path, or a name under `artifacts:` in dvc.yaml. Default: the only artifact of type model,
+    else the only output of the last training stage."""
     profile: Profile | None = None
+    """The data whose profile later drift is judged against."""
     promotion: Promotion | None = None
+    """When a new version becomes the champion. Absent: it is registered only."""
 
 
 class Smoke(SpecModel):
     """What `retrain run --smoke` changes."""
 
     params: Annotated[dict[ParameterKey, JsonValue], Field(max_length=256)] = {}
+    """Overrides by full key, after those of dvc.params."""
     inputs: Annotated[dict[RelativePath, RelativePath], Field(max_length=64)] = {}
     """Input -> file in the repository that takes its place."""
 
@@ -166,23 +203,36 @@ class TrainingRunSpec(SpecModel):
     """One training: code, data and parameters in; a recorded, registered model out."""
 
     source: Source
+    """Where the code comes from: exactly one of git and image."""
     image: Text | None = None
     """Image of the stages. Default: the operator's configured trainer image."""
     python: Python | None = None
+    """The environment of the stages. Absent: that of the image."""
     dvc: DVC = DVC()
+    """What of the pipeline runs, on which data, with which parameters."""
     mlflow: MLflow = MLflow()
+    """Where the run is recorded."""
     model: Model | None = None
-    """Absent: nothing is registered."""
+    """What is registered, and when it is promoted. Absent: nothing is registered."""
     smoke: Smoke = Smoke()
-    pod: dict[str, Any] = {}
-    """A typed allowlist of the pod's fields."""
+    """What `retrain run --smoke` changes."""
+    pod: Annotated[dict[str, Any], PodField()] = {}
+    """The pod that trains: fields of Kubernetes' own, an allowlist of them."""
     queue_name: Name | None = None
     """Kueue's LocalQueue."""
     retries: Annotated[int, Field(ge=0, le=10)] = 2
-    """For infrastructure failures only."""
+    """Further attempts after a failure of the infrastructure, such as a lost node."""
     timeout_seconds: Seconds | None = None
+    """How long all attempts may take together, from the first pod on."""
     start_timeout_seconds: Seconds | None = None
-    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=2_147_483_647)] | None = None
-    """Deletes the TrainingRun that long after it ended."""
+    """How long the run may wait until its first pod starts."""
+    ttl_seconds_after_finished: Count | None = None
+    """Deletes the TrainingRun that long after it ended. Can be changed."""
     suspend: bool = False
+    """Stops the run, or keeps it from starting, until it is false again. Can be changed."""
     cancel: bool = False
+    """Stops the run for good and keeps its record. Can be set at any time, and stays."""
+
+
+MUTABLE = ("suspend", "cancel", "ttl_seconds_after_finished")
+"""What can be changed of a TrainingRun that exists."""

@@ -1,0 +1,41 @@
+"""Labels, annotations, paths and variables that operator, Job and trainer agree on."""
+
+from typing import Final
+
+PREFIX: Final = "retrain.dev/"
+
+MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
+MANAGED_BY: Final = "retrain"
+"""Jobs and pods with this label are those the operator watches."""
+NAME_LABEL: Final = "app.kubernetes.io/name"
+TRAINER: Final = "retrain-trainer"
+RUN_LABEL: Final = PREFIX + "run"
+"""Name of the TrainingRun, on its Job and pods; the Job has the same name."""
+QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
+"""Kueue's LocalQueue, on the Job."""
+
+SPEC_ANNOTATION: Final = PREFIX + "spec"
+"""The run's spec as JSON, defaults included, on the pod template: the one copy a pod learns."""
+RELEASE_ANNOTATION: Final = PREFIX + "release"
+"""The git tag that a run trains, if a release started it; on the TrainingRun and its pods."""
+
+SOURCE_CONTAINER: Final = "source"
+TRAIN_CONTAINER: Final = "train"
+
+WORKSPACE: Final = "/workspace"
+SPEC_FOLDER: Final = "/etc/retrain"
+SPEC_FILE: Final = "spec.json"
+GIT_SECRET_FOLDER: Final = "/var/run/secrets/retrain.dev/git"
+CACHE_FOLDER: Final = "/workspace/state/cache"
+"""DVC's cache, and uv's: a claim is mounted here."""
+TRAINER_PYTHON: Final = "/opt/trainer/bin/python"
+"""Our own Python in the trainer image; the user's is first on PATH."""
+USER_ID: Final = 65532
+"""User and group of every container, those of the images."""
+
+JOB_UID_VARIABLE: Final = "RETRAIN_JOB_UID"
+RUN_NAME_VARIABLE: Final = "RETRAIN_RUN_NAME"
+IMAGE_VARIABLE: Final = "RETRAIN_IMAGE"
+RELEASE_VARIABLE: Final = "RETRAIN_RELEASE"
+RESERVED_VARIABLES: Final = "RETRAIN_"
+"""Prefix of variables that spec.pod.env cannot set."""

@@ -1,0 +1,1 @@
+"""The operator: watches TrainingRuns and runs each as a Job."""

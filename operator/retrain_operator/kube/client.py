@@ -1,0 +1,157 @@
+"""The client: the official library's transport and credentials, our own few verbs.
+
+Its models are left out: decoding them costs more than everything else the operator does.
+"""
+
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.client.rest import RESTClientObject
+from kubernetes.aio.config import load_incluster_config, load_kube_config
+
+from retrain_operator.kube.errors import NotFound, Unavailable, error_of
+from retrain_operator.kube.objects import Kind, Object
+
+FIELD_MANAGER = "retrain-operator"
+PAGE = 500
+TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=10)
+CONNECTIONS = 32
+
+Observe = Callable[[str, Kind, int, float], None]
+"""Told verb, kind, status code (0: no answer) and seconds of each request."""
+
+
+@dataclass(frozen=True)
+class Page:
+    items: list[Object]
+    version: int
+    """Resource version of the listing."""
+
+
+async def configuration(kubeconfig: str | None = None) -> Configuration:
+    """Where the API server is and who we are: the pod's service account, else a kubeconfig."""
+    found: Configuration = type.__call__(Configuration)
+    if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+        load_incluster_config(found)  # type: ignore[no-untyped-call]
+    else:
+        await load_kube_config(  # type: ignore[no-untyped-call]
+            config_file=kubeconfig, client_configuration=found
+        )
+    found.connection_pool_maxsize = CONNECTIONS
+    return found
+
+
+class KubeClient:
+    """Few verbs over plain dicts. Every method raises the errors of ``kube.errors``."""
+
+    def __init__(self, config: Configuration, observe: Observe | None = None) -> None:
+        self._config = config
+        self._rest = RESTClientObject(config)
+        self._observe = observe
+
+    async def close(self) -> None:
+        await self._rest.close()
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        """The object as it is now; None where there is none."""
+        try:
+            return await self._call("get", kind, kind.path(namespace, name))
+        except NotFound:
+            return None
+
+    async def served(self, kind: Kind) -> bool:
+        """Whether the API server knows ``kind``."""
+        try:
+            found = await self._call("get", kind, f"apis/{kind.api_version}")
+        except NotFound:
+            return False
+        return any(resource["name"] == kind.plural for resource in found["resources"])
+
+    async def list(
+        self, kind: Kind, namespace: str | None, *, labels: str = "", fields: str = ""
+    ) -> AsyncIterator[Page]:
+        """Pages of all objects of ``kind``."""
+        query = {"limit": str(PAGE), "labelSelector": labels, "fieldSelector": fields}
+        while True:
+            found = await self._call("list", kind, kind.path(namespace), query=query)
+            metadata = found["metadata"]
+            yield Page(found["items"], int(metadata["resourceVersion"]))
+            if not metadata.get("continue"):
+                return
+            query["continue"] = metadata["continue"]
+
+    async def create(self, kind: Kind, namespace: str, body: Object) -> Object:
+        return await self._call("create", kind, kind.path(namespace), body=body)
+
+    async def patch(self, kind: Kind, namespace: str, name: str, body: Object) -> Object:
+        """Merge ``body``; with a uid in its metadata another object of the name is a Conflict."""
+        return await self._call(
+            "patch", kind, kind.path(namespace, name), body=body, media="merge-patch+json"
+        )
+
+    async def apply_status(self, kind: Kind, namespace: str, name: str, body: Object) -> Object:
+        """Make ``body`` the status: what we said before and is not in it goes away."""
+        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        path = kind.path(namespace, name, "status")
+        return await self._call(
+            "patch", kind, path, body=body, query=query, media="apply-patch+yaml"
+        )
+
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+        """Delete that very object, after what it owns, if it is still there."""
+        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Foreground"}
+        try:
+            await self._call("delete", kind, kind.path(namespace, name), body=body)
+        except NotFound:
+            return
+
+    async def _call(
+        self,
+        verb: str,
+        kind: Kind,
+        path: str,
+        *,
+        body: Object | None = None,
+        query: dict[str, str] | None = None,
+        media: str = "json",
+    ) -> Object:
+        method = _METHODS[verb]
+        said = urlencode({key: value for key, value in (query or {}).items() if value})
+        url = f"{self._config.host}/{path}" + (f"?{said}" if said else "")
+        began = time.monotonic()
+        code = 0
+        try:
+            headers = {"Content-Type": f"application/{media}", "Accept": "application/json"}
+            token = await self._config.get_api_key_with_prefix("BearerToken")
+            if token:
+                headers["Authorization"] = token
+            answer = await self._rest.request(  # type: ignore[no-untyped-call]
+                method, url, headers=headers, body=body, _request_timeout=TIMEOUT
+            )
+            content = await answer.read()
+            code = answer.status
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise Unavailable(f"{verb} {path}", 0, type(error).__name__, str(error)) from error
+        finally:
+            if self._observe is not None:
+                self._observe(verb, kind, code, time.monotonic() - began)
+        if code >= 300:
+            raise error_of(f"{verb} {path}", code, content)
+        decoded: Object = json.loads(content)
+        return decoded
+
+
+_METHODS = {
+    "get": "GET",
+    "list": "GET",
+    "create": "POST",
+    "patch": "PATCH",
+    "delete": "DELETE",
+}

@@ -1,0 +1,232 @@
+"""The ladder: the first rule that has something to say decides. Its order is the documentation."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from retrain_core import names
+from retrain_core.build.job import Owner, build_job
+from retrain_core.outcome import Activity, Reason
+from retrain_operator.kube import objects
+from retrain_operator.plan.ending import (
+    disruption_of,
+    ending_of,
+    failure_of,
+    has_ended,
+    out_of_memory,
+)
+from retrain_operator.plan.status import final, ongoing, terminated
+from retrain_operator.plan.trouble import has_started, next_look, trouble
+from retrain_operator.plan.types import Observed, Plan, Settings, Situation
+
+MAX_DISRUPTIONS = 10
+"""Kubernetes counts no disruption as a retry; a run that is always in somebody's way ends."""
+SOON = timedelta(seconds=2)
+
+
+def plan(seen: Observed, settings: Settings, now: datetime) -> Plan:
+    """What to do next for ``seen``; knows no client and no clock but ``now``."""
+    situation = Situation(seen, settings, now)
+    for rule in LADDER:
+        if (decided := rule(situation)) is not None:
+            return decided
+    return _working(situation)
+
+
+def _being_deleted(s: Situation) -> Plan | None:
+    """Garbage collection takes the Job along."""
+    return Plan() if objects.being_deleted(s.seen.run) else None
+
+
+def _finished(s: Situation) -> Plan | None:
+    """A stored outcome stays. What is left of the Job ends, and goes when its time has come."""
+    completed = objects.moment(s.seen.status.get("completionTime"))
+    if completed is None:
+        return None
+    ttl = s.seen.run["spec"].get("ttlSecondsAfterFinished")
+    left = None if ttl is None else completed + timedelta(seconds=ttl) - s.now
+    if left is not None and left <= timedelta(0):
+        return Plan(delete_run=True)
+    return _leftover_job(s).earlier(left)
+
+
+def _leftover_job(s: Situation) -> Plan:
+    job = s.seen.job
+    if job is None or not objects.controlled_by(job, s.seen.run) or objects.being_deleted(job):
+        return Plan()
+    if not has_ended(job):
+        return Plan(delete_job=True)
+    if "ttlSecondsAfterFinished" not in job["spec"]:
+        return Plan(patch_job={"spec": {"ttlSecondsAfterFinished": s.settings.job_ttl_seconds}})
+    return Plan()
+
+
+def _job_of_another(s: Situation) -> Plan | None:
+    job = s.seen.job
+    if job is None or objects.controlled_by(job, s.seen.run):
+        return None
+    name = objects.name(job)
+    owner = objects.controller(job)
+    if owner and owner["kind"] == "TrainingRun" and owner["name"] == name:
+        waits = f"the Job of a deleted run of this name has to go first: {name}."
+        return Plan(status=ongoing(s, Activity.PENDING, waits), again=SOON)
+    return Plan(
+        status=final(
+            s, Reason.NAME_TAKEN, f"a Job {name} that is not this run's exists and is left alone."
+        )
+    )
+
+
+def _invalid(s: Situation) -> Plan | None:
+    if s.seen.job is not None or s.problem is None:
+        return None
+    return Plan(status=final(s, Reason.INVALID_SPEC, f"{s.problem}."))
+
+
+def _ended(s: Situation) -> Plan | None:
+    if s.seen.job is None or not has_ended(s.seen.job):
+        return None
+    ending = ending_of(s.seen)
+    return Plan(status=final(s, ending.reason, ending.message, ending.result), again=timedelta(0))
+
+
+def _cancelled(s: Situation) -> Plan | None:
+    if not s.seen.cancelled:
+        return None
+    if s.seen.job is None:
+        return Plan(status=final(s, Reason.CANCELLED, "cancelled by spec.cancel."))
+    return Plan(
+        delete_job=not objects.being_deleted(s.seen.job),
+        status=ongoing(s, Activity.CANCELLING, "spec.cancel is set: the pod is being stopped."),
+    )
+
+
+def _lost(s: Situation) -> Plan | None:
+    uid = s.seen.status.get("jobUID")
+    if uid is None:
+        return None
+    if s.seen.job is None or objects.uid(s.seen.job) != uid:
+        return Plan(status=final(s, Reason.JOB_LOST, "the run's Job is gone."), again=timedelta(0))
+    if objects.being_deleted(s.seen.job):
+        return Plan()
+    return None
+
+
+def _refused(s: Situation) -> Plan | None:
+    refusal = s.seen.refusal
+    if refusal is None:
+        return None
+    message = f"the Job is refused: {refusal.message}."
+    if refusal.invalid:
+        return Plan(status=final(s, Reason.INVALID_SPEC, message))
+    quota = "exceeded quota" in refusal.message
+    reason = Reason.QUOTA_EXCEEDED if quota else Reason.POD_REFUSED
+    return Plan(status=ongoing(s, reason, message), again=timedelta(seconds=30))
+
+
+def _not_to_start(s: Situation) -> Plan | None:
+    if s.seen.job is None and s.seen.suspended:
+        return Plan(
+            status=ongoing(s, Activity.SUSPENDED, "spec.suspend is set: nothing is started.")
+        )
+    return None
+
+
+def _without_job(s: Situation) -> Plan | None:
+    if s.seen.job is not None:
+        return None
+    run = s.seen.run
+    release = objects.annotations(run).get(names.RELEASE_ANNOTATION)
+    owner = Owner(objects.name(run), objects.namespace(run), objects.uid(run), release)
+    return Plan(create_job=build_job(owner, s.spec, s.settings.trainer), again=timedelta(0))
+
+
+def _suspension(s: Situation) -> Plan | None:
+    queue = s.seen.run["spec"].get("queueName") or s.settings.defaults.get("queueName")
+    if queue:
+        waits = ongoing(s, Activity.QUEUED, f"waits for its turn in queue {queue}.")
+        return Plan(status=waits) if s.seen.job_suspended else None
+    if s.seen.suspended:
+        status = ongoing(s, Activity.SUSPENDED, "spec.suspend is set: its pod is stopped.")
+        patch = None if s.seen.job_suspended else {"spec": {"suspend": True}}
+        return Plan(patch_job=patch, status=status)
+    if s.seen.job_suspended:
+        return Plan(patch_job={"spec": {"suspend": False}}, again=timedelta(0))
+    return None
+
+
+def _out_of_memory(s: Situation) -> Plan | None:
+    """Another attempt would only reach the limit again, and Kubernetes cannot tell it by the
+    exit code."""
+    pod = s.seen.newest_pod
+    message = out_of_memory(pod) if pod else None
+    if message is None:
+        return None
+    return Plan(status=final(s, Reason.OUT_OF_MEMORY, message), again=timedelta(0))
+
+
+def _disrupted_too_often(s: Situation) -> Plan | None:
+    pod = s.seen.newest_pod
+    message = disruption_of(pod) if pod else None
+    retries = s.seen.run["spec"].get("retries", 2)
+    if message is None or s.seen.status.get("attempts", 0) <= retries + MAX_DISRUPTIONS:
+        return None
+    return Plan(status=final(s, Reason.EVICTED, message), again=timedelta(0))
+
+
+def _not_started_in_time(s: Situation) -> Plan | None:
+    left = _time_to_start(s)
+    if left is None or left > timedelta(0):
+        return None
+    known = trouble(s.seen, s.now)
+    reason = known.reason if known else Reason.START_DEADLINE_EXCEEDED
+    seconds = s.spec.start_timeout_seconds
+    message = f"the pod did not start within {seconds} s" + (f": {known.message}" if known else ".")
+    return Plan(status=final(s, reason, message), again=timedelta(0))
+
+
+LADDER: tuple[Callable[[Situation], Plan | None], ...] = (
+    _being_deleted,
+    _finished,
+    _job_of_another,
+    _ended,
+    _cancelled,
+    _lost,
+    _invalid,
+    _refused,
+    _not_to_start,
+    _without_job,
+    _suspension,
+    _out_of_memory,
+    _disrupted_too_often,
+    _not_started_in_time,
+)
+
+
+def _working(s: Situation) -> Plan:
+    """The Job does its work; the status says how far it is or what hinders it."""
+    known = trouble(s.seen, s.now)
+    pod = s.seen.newest_pod
+    if known is not None:
+        status = ongoing(s, known.reason, known.message)
+    elif pod is not None and (failed := failure_of(pod)) is not None:
+        what = f"the last attempt ended: {failed.reason}: {failed.message} Trying again."
+        status = ongoing(s, Activity.STARTING, what)
+    elif pod is not None and terminated(pod, names.SOURCE_CONTAINER) is not None:
+        status = ongoing(s, Activity.TRAINING, f"pod {objects.name(pod)} runs the pipeline.")
+    elif pod is not None and has_started(pod):
+        status = ongoing(s, Activity.STARTING, f"pod {objects.name(pod)} fetches the source.")
+    else:
+        status = ongoing(s, Activity.STARTING, "the pod is on its way.")
+    look = next_look(s.seen, s.now)
+    return Plan(status=status).earlier(look).earlier(_time_to_start(s))
+
+
+def _time_to_start(s: Situation) -> timedelta | None:
+    """What is left of spec.startTimeoutSeconds; None: it does not count (any more)."""
+    job, pod = s.seen.job, s.seen.newest_pod
+    seconds = None if s.problem else s.spec.start_timeout_seconds
+    if job is None or seconds is None or (pod is not None and has_started(pod)):
+        return None
+    began = objects.moment((job.get("status") or {}).get("startTime"))
+    since = objects.created(pod) if pod else began or objects.created(job)
+    return since + timedelta(seconds=seconds) - s.now

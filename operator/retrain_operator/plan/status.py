@@ -1,0 +1,163 @@
+"""The status of a TrainingRun: carried on, with what the Job and its pods add."""
+
+from typing import Any
+
+from retrain_core import names
+from retrain_core.outcome import OUTCOMES, Activity, Reason
+from retrain_core.result import Result, parse
+from retrain_core.status import timestamp
+from retrain_operator.kube import objects
+from retrain_operator.kube.objects import Object
+from retrain_operator.plan.types import Situation, Status
+
+MAX_MESSAGE = 4096
+_CARRIED = (
+    "startTime",
+    "attempts",
+    "jobName",
+    "jobUID",
+    "podName",
+    "trigger",
+    "commit",
+    "mlflow",
+    "stages",
+    "metrics",
+    "dvc",
+    "model",
+)
+
+
+def ongoing(situation: Situation, reason: Activity | Reason, message: str) -> Status:
+    """The status of a run that has not ended; ``reason`` may name what hinders it."""
+    said = _text(message)
+    return _status(
+        situation,
+        [
+            _condition(situation, "Succeeded", "Unknown", reason, said),
+            _condition(situation, "Reconciling", "True", reason, said),
+        ],
+    )
+
+
+def final(
+    situation: Situation, reason: Reason, message: str, result: Result | None = None
+) -> Status:
+    """The status of a run that has ended; ``result`` is the trainer's, if there is one."""
+    outcome = OUTCOMES[reason]
+    said = _text(message if outcome.succeeded else f"{message} {outcome.remedy}".strip())
+    conditions = [
+        _condition(situation, "Succeeded", str(outcome.succeeded), reason, said),
+    ]
+    if not outcome.succeeded:
+        conditions.append(_condition(situation, "Stalled", "True", reason, said))
+    status = _status(situation, conditions)
+    status["completionTime"] = timestamp(situation.now)
+    if result is not None:
+        status |= _facts(situation, result)
+    return status
+
+
+def reason_of(status: Status) -> str | None:
+    """The reason of the condition `Succeeded`."""
+    found = objects.any_condition({"status": status}, "Succeeded")
+    return str(found["reason"]) if found else None
+
+
+def container_result(pod: Object, container: str) -> Result | None:
+    """What a container of ``pod`` reported, if it has ended and can be read."""
+    ended = terminated(pod, container)
+    return parse(ended.get("message") or "") if ended else None
+
+
+def terminated(pod: Object, container: str) -> Object | None:
+    """How a container ended; None while it has not."""
+    found = container_status(pod, container)
+    state = (found or {}).get("state") or {}
+    return state.get("terminated")
+
+
+def container_status(pod: Object, container: str) -> Object | None:
+    status = pod.get("status") or {}
+    both = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    return next((found for found in both if found["name"] == container), None)
+
+
+def _status(situation: Situation, conditions: list[Object]) -> Status:
+    before = situation.seen.status
+    status: Status = {key: before[key] for key in _CARRIED if key in before}
+    status.setdefault("trigger", {"type": "Manual"})
+    status |= _of_job(situation)
+    status["observedGeneration"] = objects_generation(situation)
+    status["conditions"] = conditions
+    return status
+
+
+def objects_generation(situation: Situation) -> int:
+    return int(situation.seen.run["metadata"].get("generation", 1))
+
+
+def _of_job(situation: Situation) -> Status:
+    seen = situation.seen
+    job = seen.job
+    if job is None or not objects.controlled_by(job, seen.run):
+        return {}
+    found: Status = {"jobName": objects.name(job), "jobUID": objects.uid(job)}
+    started = (job.get("status") or {}).get("startTime")
+    if started and "startTime" not in seen.status:
+        found["startTime"] = started
+    pod = seen.newest_pod
+    if pod is not None:
+        found |= _of_pod(situation, pod)
+    return found
+
+
+def _of_pod(situation: Situation, pod: Object) -> Status:
+    before = situation.seen.status
+    name = objects.name(pod)
+    attempts = int(before.get("attempts", 0)) + (name != before.get("podName"))
+    found: Status = {"podName": name, "attempts": max(attempts, len(situation.seen.pods))}
+    # Reported while the run goes on, so that both can be looked at while it trains.
+    source = container_result(pod, names.SOURCE_CONTAINER)
+    if source is not None:
+        found |= _facts(situation, source)
+    return found
+
+
+def _facts(situation: Situation, result: Result) -> Status:
+    body: dict[str, Any] = result.model_dump(
+        mode="json", by_alias=True, exclude_none=True, exclude={"reason", "message"}
+    )
+    if "mlflow" in body:
+        # User code may write the message: the address is ours, not the one it names.
+        body["mlflow"].pop("url", None)
+        body["mlflow"] |= _address(situation, body["mlflow"])
+    return {key: value for key, value in body.items() if value not in ([], {})}
+
+
+def _address(situation: Situation, ids: dict[str, str]) -> dict[str, str]:
+    uri = None if situation.problem else situation.spec.mlflow.tracking_uri
+    if not (uri and uri.startswith("http") and ids.keys() >= {"experimentID", "runID"}):
+        return {}
+    return {"url": f"{uri.rstrip('/')}/#/experiments/{ids['experimentID']}/runs/{ids['runID']}"}
+
+
+def _condition(
+    situation: Situation, type_: str, status: str, reason: Activity | Reason, message: str
+) -> Object:
+    before = objects.any_condition(situation.seen.run, type_)
+    unchanged = before is not None and before["status"] == status
+    return {
+        "type": type_,
+        "status": status,
+        "reason": str(reason),
+        "message": message,
+        "lastTransitionTime": before["lastTransitionTime"]
+        if before and unchanged
+        else timestamp(situation.now),
+        "observedGeneration": objects_generation(situation),
+    }
+
+
+def _text(message: str) -> str:
+    """``message`` on one line, as short as a condition should be."""
+    return "".join(c if c.isprintable() else " " for c in message)[:MAX_MESSAGE].strip()

@@ -1,0 +1,172 @@
+"""What keeps a pod from running, told in words that help."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from retrain_core import names
+from retrain_core.outcome import Reason
+from retrain_operator.kube import objects
+from retrain_operator.kube.objects import Object
+from retrain_operator.plan.status import container_status
+from retrain_operator.plan.types import Observed
+
+POD_EXPECTED = timedelta(seconds=5)
+"""A Job has a pod by then, or its events say why not."""
+EVENTS_AGAIN = timedelta(seconds=15)
+VOLUMES_EXPECTED = timedelta(seconds=20)
+"""A pod has its volumes by then, or its events say why not."""
+NODE_EXPECTED = timedelta(seconds=60)
+"""A deleted pod is gone that long after its grace period, or nobody on its node listens."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    reason: Reason
+    message: str
+
+
+_PULL = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
+_CONFIG = {"CreateContainerConfigError"}
+_CREATE = {"CreateContainerError", "RunContainerError", "CrashLoopBackOff"}
+
+
+def trouble(seen: Observed, now: datetime) -> Trouble | None:
+    """What hinders the newest attempt; None: nothing that is known."""
+    pod = seen.newest_pod
+    if pod is None or _is_over(pod):
+        return _without_pod(seen, now)
+    if _stuck(pod, now):
+        node = (pod.get("spec") or {}).get("nodeName", "its node")
+        return Trouble(
+            Reason.NODE_LOST,
+            f"pod {objects.name(pod)} should have ended, but node {node} does not say so.",
+        )
+    return _unscheduled(pod) or _waiting(pod) or _unmounted(pod, seen.events)
+
+
+def subject_of_events(seen: Observed, now: datetime) -> Object | None:
+    """The object whose events have to be read before ``trouble`` can answer."""
+    pod = seen.newest_pod
+    if pod is None or _is_over(pod):
+        return seen.job if _pod_is_due(seen, now) else None
+    late = now - objects.created(pod) >= VOLUMES_EXPECTED
+    return pod if late and _is_creating(pod) else None
+
+
+def next_look(seen: Observed, now: datetime) -> timedelta | None:
+    """When ``trouble`` may answer differently though no object has changed."""
+    pod = seen.newest_pod
+    if pod is None or _is_over(pod):
+        # Events are read, not watched.
+        if seen.job is None or seen.job_suspended:
+            return None
+        return EVENTS_AGAIN if _pod_is_due(seen, now) else POD_EXPECTED
+    if _is_creating(pod):
+        return VOLUMES_EXPECTED
+    if objects.being_deleted(pod):
+        return NODE_EXPECTED
+    return None
+
+
+def has_started(pod: Object) -> bool:
+    """Whether a container of ``pod`` has been running at all."""
+    for container in (names.SOURCE_CONTAINER, names.TRAIN_CONTAINER):
+        state = (container_status(pod, container) or {}).get("state") or {}
+        if "running" in state or "terminated" in state:
+            return True
+    return False
+
+
+def _pod_is_due(seen: Observed, now: datetime) -> bool:
+    return (
+        seen.job is not None
+        and not seen.job_suspended
+        and now - _without_since(seen) >= POD_EXPECTED
+    )
+
+
+def _without_since(seen: Observed) -> datetime:
+    """Since when the Job, which has no pod that runs, could have one."""
+    assert seen.job is not None
+    if seen.newest_pod is not None:
+        return objects.created(seen.newest_pod)
+    began = objects.moment((seen.job.get("status") or {}).get("startTime"))
+    return began or objects.created(seen.job)
+
+
+def _is_over(pod: Object) -> bool:
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def _is_creating(pod: Object) -> bool:
+    status = pod.get("status") or {}
+    scheduled = objects.condition(pod, "PodScheduled") is not None
+    return scheduled and status.get("phase") == "Pending" and not has_started(pod)
+
+
+def _stuck(pod: Object, now: datetime) -> bool:
+    # deletionTimestamp is when the grace period ends.
+    due = objects.moment(pod["metadata"].get("deletionTimestamp"))
+    return due is not None and now - due >= NODE_EXPECTED
+
+
+def _without_pod(seen: Observed, now: datetime) -> Trouble | None:
+    """Why there is no (further) pod. After a failure the Job lets time pass: that is no trouble."""
+    if not _pod_is_due(seen, now):
+        return None
+    since = _without_since(seen)
+    refused = [
+        event
+        for event in seen.events
+        if event.get("reason") == "FailedCreate" and _last_seen(event) >= since
+    ]
+    if not refused:
+        return None
+    said = str(refused[-1].get("message", ""))
+    reason = Reason.QUOTA_EXCEEDED if "exceeded quota" in said else Reason.POD_REFUSED
+    return Trouble(reason, f"no pod can be created: {said}.")
+
+
+def _last_seen(event: Object) -> datetime:
+    series = event.get("series") or {}
+    times = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
+    found = next((time for time in times if time), None)
+    return objects.moment(found) or objects.created(event)
+
+
+def _unscheduled(pod: Object) -> Trouble | None:
+    found = objects.any_condition(pod, "PodScheduled")
+    if found is None or found["status"] != "False" or found.get("reason") != "Unschedulable":
+        return None
+    return Trouble(Reason.UNSCHEDULABLE, f"no node takes the pod: {found.get('message', '')}")
+
+
+def _waiting(pod: Object) -> Trouble | None:
+    for container in (names.SOURCE_CONTAINER, names.TRAIN_CONTAINER):
+        status = container_status(pod, container) or {}
+        waiting = (status.get("state") or {}).get("waiting") or {}
+        why, said = waiting.get("reason"), waiting.get("message", "")
+        if why in _PULL:
+            image = status.get("image") or "its image"
+            return Trouble(
+                Reason.IMAGE_PULL_FAILED, f"image {image} cannot be pulled: {why}: {said}"
+            )
+        if why in _CONFIG:
+            return Trouble(Reason.CONFIG_MISSING, f"container {container} cannot be made: {said}.")
+        if why in _CREATE:
+            return Trouble(
+                Reason.CONTAINER_FAILED, f"container {container} cannot be started: {why}: {said}"
+            )
+    return None
+
+
+def _unmounted(pod: Object, events: Sequence[Object]) -> Trouble | None:
+    if not _is_creating(pod):
+        return None
+    failed = [
+        event for event in events if event.get("reason") in ("FailedMount", "FailedAttachVolume")
+    ]
+    if not failed:
+        return None
+    return Trouble(Reason.CONFIG_MISSING, f"the pod waits: {failed[-1].get('message', '')}.")

@@ -1,0 +1,1 @@
+"""The machinery around the plan: watch, store, queue, resync, apply, http."""

@@ -1,0 +1,52 @@
+"""Whether the operator is alive: the watch tells what we wrote, the resync goes on."""
+
+import time
+from collections.abc import Callable
+
+MAX_ECHO_SECONDS = 120.0
+MISSED_RESYNCS = 3
+
+
+class Health:
+    """Filled by apply, watch and resync; read by /healthz and /readyz. ``clock`` gives seconds."""
+
+    def __init__(self, resync_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._resync_seconds = resync_seconds
+        self._resynced: float | None = None
+        self._written: dict[str, tuple[int, float]] = {}
+
+    def wrote(self, uid: str, version: int) -> None:
+        """A status was written: the watch should tell of it."""
+        self._written.setdefault(uid, (version, self._clock()))
+
+    def saw(self, uid: str, version: int | None) -> None:
+        """The watch told of the object at ``version``; None: that it is gone."""
+        wanted = self._written.get(uid)
+        if wanted is not None and (version is None or version >= wanted[0]):
+            del self._written[uid]
+
+    def resynced(self) -> None:
+        """A full listing went well."""
+        self._resynced = self._clock()
+
+    @property
+    def echo_lag(self) -> float:
+        """Seconds since the oldest write that the watch has not told of."""
+        oldest = min((since for _, since in self._written.values()), default=None)
+        return 0.0 if oldest is None else self._clock() - oldest
+
+    @property
+    def ready(self) -> bool:
+        """Whether every object has been listed once."""
+        return self._resynced is not None
+
+    def problem(self) -> str | None:
+        """Why the process should be started anew; None: it should not."""
+        if self.echo_lag > MAX_ECHO_SECONDS:
+            return f"the watch has not told of a status written {self.echo_lag:.0f} s ago"
+        if self._resynced is not None:
+            silent = self._clock() - self._resynced
+            if silent > MISSED_RESYNCS * self._resync_seconds:
+                return f"the last full listing was {silent:.0f} s ago"
+        return None

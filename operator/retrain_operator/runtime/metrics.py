@@ -1,0 +1,98 @@
+"""What /metrics tells. One table: names, types, labels and help."""
+
+from collections import Counter as Tally
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from retrain_operator.kube.objects import TRAINING_RUN, Key, Kind
+from retrain_operator.plan.status import reason_of
+from retrain_operator.runtime.queue import WorkQueue
+from retrain_operator.runtime.store import KINDS, Store
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """The counters that the parts of the operator fill."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.reconciles = Counter(
+            "retrain_reconcile_total",
+            "Passes over a TrainingRun, by how they ended.",
+            ("result",),
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "retrain_reconcile_seconds",
+            "Time of one pass, API calls included.",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.requests = Counter(
+            "retrain_api_requests_total",
+            "Requests to the API server; code 0 is no answer.",
+            ("verb", "resource", "code"),
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "retrain_api_request_seconds",
+            "Time of a request to the API server.",
+            ("verb", "resource"),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.repairs = Counter(
+            "retrain_resync_repairs_total",
+            "Keys that the periodic listing found changed and the watch had not told.",
+            registry=self.registry,
+        )
+
+    def request(self, verb: str, kind: Kind, code: int, seconds: float) -> None:
+        self.requests.labels(verb, kind.plural, str(code)).inc()
+        self.request_seconds.labels(verb, kind.plural).observe(seconds)
+
+    def watch(self, store: Store, queue: WorkQueue[Key], echo_lag: Callable[[], float]) -> None:
+        """Tell the state of these whenever /metrics is read."""
+        self.registry.register(_State(store, queue, echo_lag))
+
+
+class _State(Collector):
+    def __init__(self, store: Store, queue: WorkQueue[Key], echo_lag: Callable[[], float]) -> None:
+        self._store = store
+        self._queue = queue
+        self._echo_lag = echo_lag
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        yield GaugeMetricFamily(
+            "retrain_queue_depth", "TrainingRuns that wait to be looked at.", self._queue.depth
+        )
+        yield GaugeMetricFamily(
+            "retrain_queue_oldest_seconds", "Time the first of them waits.", self._queue.oldest
+        )
+        yield GaugeMetricFamily(
+            "retrain_watch_lag_seconds",
+            "Age of the oldest status written that the watch has not told of.",
+            self._echo_lag(),
+        )
+        known = GaugeMetricFamily(
+            "retrain_store_objects", "Objects known, by kind.", labels=("resource",)
+        )
+        for kind in KINDS:
+            known.add_metric((kind.plural,), self._store.count(kind))
+        yield known
+        runs = GaugeMetricFamily(
+            "retrain_training_runs",
+            "TrainingRuns by namespace and the reason of their Succeeded condition.",
+            labels=("namespace", "reason"),
+        )
+        tally = Tally(
+            (run["metadata"]["namespace"], reason_of(run.get("status") or {}) or "")
+            for run in self._store.all(TRAINING_RUN)
+        )
+        for labels, count in tally.items():
+            runs.add_metric(labels, count)
+        yield runs

@@ -1,0 +1,70 @@
+"""The observation of one run: from the store, and live where absence would mean something."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from retrain_core import names
+from retrain_operator.kube import objects
+from retrain_operator.kube.client import KubeClient
+from retrain_operator.kube.objects import CORE_EVENT, JOB, POD, TRAINING_RUN, Key, Object
+from retrain_operator.plan.ending import has_ended
+from retrain_operator.plan.trouble import subject_of_events
+from retrain_operator.plan.types import Observed
+from retrain_operator.runtime.store import Store
+
+
+async def observe(client: KubeClient, store: Store, key: Key, now: datetime) -> Observed | None:
+    """What is to be seen of the run ``key``; None: there is none."""
+    run = store.run(key)
+    if run is None:
+        return None
+    finished = "completionTime" in (run.get("status") or {})
+    job = store.job(key)
+    if job is None and not finished:
+        # Absence in the store is no evidence: the run too may have been deleted, or ended.
+        run = await _read(client, store, key, run)
+        if run is None:
+            return None
+        job = await client.get(JOB, *key)
+        if job is not None and objects.controlled_by(job, run):
+            store.put(JOB, job)
+    if job is None or finished:
+        return Observed(run, job)
+    seen = Observed(run, job, await _pods(client, store, key, job))
+    subject = subject_of_events(seen, now)
+    if subject is None or has_ended(job):
+        return seen
+    return replace(seen, events=await _events(client, subject))
+
+
+async def _read(client: KubeClient, store: Store, key: Key, known: Object) -> Object | None:
+    live = await client.get(TRAINING_RUN, *key)
+    if live is None or objects.uid(live) != objects.uid(known):
+        store.drop(TRAINING_RUN, known)
+    if live is not None:
+        store.put(TRAINING_RUN, live)
+    return store.run(key)
+
+
+async def _pods(client: KubeClient, store: Store, key: Key, job: Object) -> list[Object]:
+    pods = store.pods(key, job)
+    if not has_ended(job) or any(_has_phase(pod, "Succeeded", "Failed") for pod in pods[-1:]):
+        return pods
+    # The Job's end may be told before that of its pod, whose report is wanted.
+    selector = f"{names.RUN_LABEL}={key[1]}"
+    async for page in client.list(POD, key[0], labels=selector):
+        for pod in page.items:
+            store.put(POD, pod)
+    return store.pods(key, job)
+
+
+def _has_phase(pod: Object, *phases: str) -> bool:
+    return (pod.get("status") or {}).get("phase") in phases
+
+
+async def _events(client: KubeClient, subject: Object) -> list[Object]:
+    fields = f"involvedObject.uid={objects.uid(subject)}"
+    found: list[Object] = []
+    async for page in client.list(CORE_EVENT, objects.namespace(subject), fields=fields):
+        found += page.items
+    return sorted(found, key=objects.version)

@@ -1,0 +1,129 @@
+"""The process: its parts put together, started in order and ended in order."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+from kubernetes.aio.client import Configuration
+
+from retrain_operator.config import Config
+from retrain_operator.kube import objects
+from retrain_operator.kube.client import KubeClient
+from retrain_operator.kube.errors import ApiError
+from retrain_operator.kube.objects import TRAINING_RUN, Key, Kind, Object
+from retrain_operator.plan.types import Settings
+from retrain_operator.runtime.health import Health
+from retrain_operator.runtime.http import serve
+from retrain_operator.runtime.metrics import Metrics
+from retrain_operator.runtime.queue import WorkQueue
+from retrain_operator.runtime.reconcile import Reconciler
+from retrain_operator.runtime.resync import resync
+from retrain_operator.runtime.store import Store
+from retrain_operator.runtime.watch import watch
+
+logger = logging.getLogger(__name__)
+CRD_SECONDS = 60
+DRAIN_SECONDS = 20
+
+
+class CannotStart(Exception):
+    """What the operator needs is not there; the message says what to do."""
+
+
+async def run(config: Config, access: Configuration, stop: asyncio.Event) -> None:
+    """Work until ``stop`` is set, then end what is being done.
+
+    Raises:
+        CannotStart: the CRD is not installed.
+    """
+    metrics = Metrics()
+    client = KubeClient(access, metrics.request)
+    store: Store = Store()
+    queue: WorkQueue[Key] = WorkQueue()
+    health = Health(config.resync_seconds)
+    metrics.watch(store, queue, lambda: health.echo_lag)
+    settings = Settings(config.trainer, config.defaults, config.job_ttl_seconds)
+    reconciler = Reconciler(client, store, queue, settings, health, metrics)
+    server, port = await serve(config.port, health, metrics)
+    logger.info("listening on port %d", port)
+    workers: list[asyncio.Task[None]] = []
+    try:
+        await _wait_for_crd(client)
+        for key in await _list_until_done(client, store, config.namespaces):
+            queue.add(key)
+        health.resynced()
+        logger.info("%d TrainingRuns", len(store.keys()))
+        # Before kopf, which ends every task that was started after it.
+        workers = [asyncio.create_task(reconciler.work()) for _ in range(config.workers)]
+        workers.append(asyncio.create_task(_keep_resyncing(reconciler, config)))
+        await watch(_teller(store, queue, health), config.namespaces, stop)
+        await _drain(queue)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        await server.cleanup()
+        await client.close()
+
+
+def _teller(
+    store: Store, queue: WorkQueue[Key], health: Health
+) -> Callable[[Kind, Object, bool], None]:
+    def told(kind: Kind, item: Object, gone: bool) -> None:
+        key = store.drop(kind, item) if gone else store.put(kind, item)
+        if kind is TRAINING_RUN:
+            health.saw(objects.uid(item), None if gone else objects.version(item))
+        queue.add(key)
+
+    return told
+
+
+async def _wait_for_crd(client: KubeClient) -> None:
+    """The CRDs may come with the same installation, a moment later."""
+    for _ in range(CRD_SECONDS):
+        try:
+            if await client.served(TRAINING_RUN):
+                return
+        except ApiError as error:
+            logger.warning("the API server does not answer: %s", error)
+        await asyncio.sleep(1)
+    raise CannotStart(
+        f"the API server does not know {TRAINING_RUN.plural} of {TRAINING_RUN.api_version}:"
+        " install the CRDs (kubectl apply --server-side -k crds, or crds.enabled in the chart)"
+    )
+
+
+async def _list_until_done(client: KubeClient, store: Store, namespaces: list[str]) -> set[Key]:
+    for failures in range(1_000_000):
+        try:
+            await resync(client, store, namespaces)
+            return store.keys()
+        except ApiError as error:
+            logger.warning("cannot list yet: %s", error)
+            await asyncio.sleep(min(2**failures, 30))
+    raise AssertionError("unreachable")
+
+
+async def _keep_resyncing(reconciler: Reconciler, config: Config) -> None:
+    while True:
+        await asyncio.sleep(config.resync_seconds * random.uniform(0.9, 1.1))  # noqa: S311
+        try:
+            changed = await resync(reconciler.client, reconciler.store, config.namespaces)
+        except ApiError as error:
+            logger.warning("the listing failed and is made again later: %s", error)
+            continue
+        reconciler.health.resynced()
+        reconciler.metrics.repairs.inc(len(changed))
+        for key in changed:
+            reconciler.queue.add(key)
+
+
+async def _drain(queue: WorkQueue[Key]) -> None:
+    """Let what is being done be done; what waits is found again at the next start."""
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while queue.busy:
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        logger.warning("some work did not end in %d s", DRAIN_SECONDS)

@@ -1,0 +1,105 @@
+"""The work queue: keys, each at most once waiting and at most once at work.
+
+The rules are those of client-go's workqueue: a key added while it is worked on is worked on once
+more afterwards; a key that failed comes back later, each time twice as late.
+"""
+
+import asyncio
+import random
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+FIRST_RETRY = 0.5
+LAST_RETRY = 300.0
+
+
+class WorkQueue(Generic[K]):
+    """For one event loop. ``clock`` gives seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._waiting: OrderedDict[K, float] = OrderedDict()
+        self._working: set[K] = set()
+        self._dirty: set[K] = set()
+        self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._failures: dict[K, int] = {}
+        self._ready = asyncio.Condition()
+        self._wakers: set[asyncio.Task[None]] = set()
+
+    def add(self, key: K) -> None:
+        """Let ``key`` be worked on as soon as possible."""
+        if key in self._working:
+            self._dirty.add(key)
+        elif key not in self._waiting:
+            self._waiting[key] = self._clock()
+            self._wake()
+
+    def add_after(self, key: K, seconds: float) -> None:
+        """Let ``key`` be worked on after ``seconds``, or sooner if it is to be anyway."""
+        if seconds <= 0:
+            self.add(key)
+            return
+        loop = asyncio.get_running_loop()
+        pending = self._timers.get(key)
+        if pending is not None:
+            if pending.when() <= loop.time() + seconds:
+                return
+            pending.cancel()
+        self._timers[key] = loop.call_later(seconds, self._due, key)
+
+    def retry(self, key: K) -> None:
+        """Let ``key`` be worked on later, for it has failed."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        delay = min(FIRST_RETRY * 2 ** min(failures, 20), LAST_RETRY)
+        self.add_after(key, delay * random.uniform(0.75, 1.25))  # noqa: S311 - spreads load
+
+    def forget(self, key: K) -> None:
+        """``key`` has been worked on well: its next failure is its first."""
+        self._failures.pop(key, None)
+
+    async def take(self) -> K:
+        """The key that waits longest, which is now at work until ``done``."""
+        async with self._ready:
+            await self._ready.wait_for(lambda: bool(self._waiting))
+            key, _ = self._waiting.popitem(last=False)
+            self._working.add(key)
+            return key
+
+    def done(self, key: K) -> None:
+        """``key`` is no longer at work."""
+        self._working.discard(key)
+        if key in self._dirty:
+            self._dirty.discard(key)
+            self.add(key)
+
+    @property
+    def depth(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a key is at work."""
+        return bool(self._working)
+
+    @property
+    def oldest(self) -> float:
+        """Seconds that the first key has been waiting."""
+        return next((self._clock() - since for since in self._waiting.values()), 0.0)
+
+    def _due(self, key: K) -> None:
+        self._timers.pop(key, None)
+        self.add(key)
+
+    def _wake(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._notify())
+        self._wakers.add(task)
+        task.add_done_callback(self._wakers.discard)
+
+    async def _notify(self) -> None:
+        async with self._ready:
+            self._ready.notify()

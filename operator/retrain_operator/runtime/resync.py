@@ -1,0 +1,22 @@
+"""The full listing: at the start, and again and again, because a watch can miss deletions."""
+
+from retrain_operator.kube.client import KubeClient
+from retrain_operator.kube.objects import Key, Object
+from retrain_operator.runtime.store import Store
+from retrain_operator.runtime.watch import WATCHED
+
+
+async def resync(client: KubeClient, store: Store, namespaces: list[str]) -> set[Key]:
+    """Bring ``store`` up to date with the API server; returns the keys that had changed."""
+    changed: set[Key] = set()
+    for kind, selector in WATCHED:
+        scopes: list[str | None] = [*namespaces] or [None]
+        for namespace in scopes:
+            items: list[Object] = []
+            version = 0
+            async for page in client.list(kind, namespace, labels=selector or ""):
+                items += page.items
+                version = page.version
+            covered = [namespace] if namespace else []
+            changed |= store.replace(kind, covered, items, version)
+    return changed

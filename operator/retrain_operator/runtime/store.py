@@ -1,0 +1,98 @@
+"""What the operator last saw of each object, by kind, key and uid.
+
+It may lag behind the API server; what is absent from it may exist all the same.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from retrain_core import names
+from retrain_operator.kube import objects
+from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Key, Kind, Object
+
+KINDS = (TRAINING_RUN, JOB, POD)
+
+
+def key_of(kind: Kind, item: Object) -> Key:
+    """The TrainingRun that ``item`` is about."""
+    name = objects.name(item)
+    if kind is POD:
+        name = objects.labels(item).get(names.RUN_LABEL, name)
+    return objects.namespace(item), name
+
+
+class Store:
+    """Newest known versions; an older one never replaces a newer one."""
+
+    def __init__(self) -> None:
+        self._objects: dict[Kind, dict[Key, dict[str, Object]]] = {
+            kind: defaultdict(dict) for kind in KINDS
+        }
+
+    def put(self, kind: Kind, item: Object) -> Key:
+        """Keep ``item`` unless something newer is known; returns its key."""
+        key = key_of(kind, item)
+        known = self._objects[kind][key].get(objects.uid(item))
+        if known is None or objects.version(known) <= objects.version(item):
+            item["metadata"].pop("managedFields", None)
+            self._objects[kind][key][objects.uid(item)] = item
+        return key
+
+    def drop(self, kind: Kind, item: Object) -> Key:
+        """Forget ``item``; returns its key."""
+        key = key_of(kind, item)
+        known = self._objects[kind].get(key)
+        if known is not None:
+            known.pop(objects.uid(item), None)
+            if not known:
+                del self._objects[kind][key]
+        return key
+
+    def replace(
+        self, kind: Kind, namespaces: Iterable[str], listed: Iterable[Object], version: int
+    ) -> set[Key]:
+        """Take a full listing of ``kind`` made at ``version``; returns the keys that it changed.
+
+        ``namespaces`` are those it covers; empty: all. What is newer than the listing stays.
+        """
+        changed = set()
+        uids = set()
+        for item in listed:
+            uids.add(objects.uid(item))
+            known = self._objects[kind].get(key_of(kind, item), {}).get(objects.uid(item))
+            if known is None or objects.version(known) < objects.version(item):
+                changed.add(self.put(kind, item))
+        covered = set(namespaces)
+        for item in self.all(kind):
+            gone = objects.uid(item) not in uids and objects.version(item) <= version
+            if gone and (not covered or objects.namespace(item) in covered):
+                changed.add(self.drop(kind, item))
+        return changed
+
+    def run(self, key: Key) -> Object | None:
+        """The TrainingRun of ``key``: the youngest where one has replaced another."""
+        return self._youngest(TRAINING_RUN, key)
+
+    def job(self, key: Key) -> Object | None:
+        return self._youngest(JOB, key)
+
+    def pods(self, key: Key, job: Object) -> list[Object]:
+        """The pods of ``job``, oldest first."""
+        found = self._objects[POD].get(key, {}).values()
+        mine = [pod for pod in found if objects.controlled_by(pod, job)]
+        return sorted(
+            mine, key=lambda pod: (pod["metadata"]["creationTimestamp"], objects.name(pod))
+        )
+
+    def all(self, kind: Kind) -> list[Object]:
+        return [item for known in self._objects[kind].values() for item in known.values()]
+
+    def count(self, kind: Kind) -> int:
+        return sum(len(known) for known in self._objects[kind].values())
+
+    def keys(self) -> set[Key]:
+        return set(self._objects[TRAINING_RUN])
+
+    def _youngest(self, kind: Kind, key: Key) -> Object | None:
+        found = self._objects[kind].get(key, {}).values()
+        return max(found, key=objects.version, default=None)

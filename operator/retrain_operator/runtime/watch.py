@@ -1,0 +1,100 @@
+"""Kopf as a read-only informer: the one module that knows it.
+
+Handlers of `on.event` alone make kopf write nothing to users' objects: no finalizer, no
+annotation. tests/contract holds it to that.
+"""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import kopf
+
+from retrain_core import names
+from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Kind, Object
+
+Told = Callable[[Kind, Object, bool], None]
+"""Told kind, object, and whether it is gone."""
+
+OURS = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
+WATCHED = ((TRAINING_RUN, None), (JOB, OURS), (POD, OURS))
+"""Kinds and the label selector by which the API server chooses."""
+
+
+class _NoDiff(kopf.DiffBaseStorage):
+    """No handler compares: kopf need not copy each object to find what has changed."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        return
+
+
+class _Backoffs:
+    """Without end: with kopf's own, an outage of a minute ends the process."""
+
+    def __iter__(self) -> Iterator[float]:
+        for failures in itertools.count():
+            yield min(0.5 * 2 ** min(failures, 6), 30.0) * random.uniform(0.75, 1.25)  # noqa: S311
+
+
+def settings() -> kopf.OperatorSettings:
+    """Kopf's settings, each for a reason that was measured."""
+    found = kopf.OperatorSettings()
+    found.peering.standalone = True
+    found.scanning.disabled = True
+    found.posting.enabled = False
+    found.persistence.diffbase_storage = _NoDiff()
+    found.persistence.finalizer = f"{names.PREFIX}never"
+    found.watching.chunk_size = 500
+    found.watching.server_timeout = 600
+    found.watching.connect_timeout = 10
+    found.networking.connect_timeout = 10
+    found.networking.request_timeout = 30
+    found.networking.error_backoffs = _Backoffs()
+    found.queueing.idle_timeout = 1.0
+    found.execution.max_workers = 1
+    found.process.ultimate_exiting_timeout = 25
+    for kind, selector in WATCHED:
+        if selector:
+            group, _, version = kind.api_version.rpartition("/")
+            found.watching.label_selectors[group, version, kind.plural] = selector
+    return found
+
+
+async def watch(
+    told: Told,
+    namespaces: list[str],
+    stop: asyncio.Event,
+) -> None:
+    """Tell of every object of the watched kinds until ``stop`` is set."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    def _login(**known: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**known) or kopf.login_with_kubeconfig(**known)
+
+    for kind, _selector in WATCHED:
+        _register(registry, kind, told)
+    await kopf.operator(
+        registry=registry,
+        settings=settings(),
+        standalone=True,
+        clusterwide=not namespaces,
+        namespaces=namespaces,
+        stop_flag=stop,
+    )
+
+
+def _register(registry: kopf.OperatorRegistry, kind: Kind, told: Told) -> None:
+    group, _, version = kind.api_version.rpartition("/")
+
+    @kopf.on.event(group, version, kind.plural, registry=registry, id=kind.plural)
+    async def _seen(event: kopf.RawEvent, **_: Any) -> None:
+        told(kind, dict(event["object"]), event["type"] == "DELETED")
