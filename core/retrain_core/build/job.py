@@ -1,0 +1,132 @@
+"""The Job of a TrainingRun, as a plain dict."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from retrain_core import names
+from retrain_core.build.pod import pod_spec
+from retrain_core.outcome import FINAL_EXIT_CODES
+from retrain_core.spec import API_VERSION, TrainingRunSpec
+
+NOT_FOR_THE_POD = {"pod", "suspend", "cancel", "ttl_seconds_after_finished", "queue_name"}
+"""Fields of the spec that say how the pod is made, or change while it runs."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The TrainingRun that a Job belongs to."""
+
+    name: str
+    namespace: str
+    uid: str
+    release: str | None = None
+    """The git tag that the run trains, if a release started it."""
+
+
+@dataclass(frozen=True)
+class TrainerSettings:
+    """What the operator's configuration says about every trainer pod."""
+
+    image: str
+    image_pull_policy: str = "IfNotPresent"
+
+
+def build_job(owner: Owner, spec: TrainingRunSpec, settings: TrainerSettings) -> dict[str, Any]:
+    """The Job that trains ``spec``, which has the operator's defaults in it already."""
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": owner.name,
+            "namespace": owner.namespace,
+            "labels": job_labels(owner.name, spec),
+            "ownerReferences": [owner_reference(owner)],
+        },
+        "spec": job_spec(owner, spec, settings),
+    }
+
+
+def job_spec(owner: Owner, spec: TrainingRunSpec, settings: TrainerSettings) -> dict[str, Any]:
+    """The Job's spec. It has no TTL: the operator sets one when the outcome is stored."""
+    built: dict[str, Any] = {
+        "backoffLimit": spec.retries,
+        "completions": 1,
+        "parallelism": 1,
+        # Two trainers at once would share a cache and an MLflow run.
+        "podReplacementPolicy": "Failed",
+        "podFailurePolicy": {"rules": pod_failure_rules()},
+        "template": pod_template(owner, spec, settings),
+    }
+    if spec.timeout_seconds is not None:
+        built["activeDeadlineSeconds"] = spec.timeout_seconds
+    if spec.queue_name is not None:
+        # Kueue starts it, and from then on suspend is Kueue's.
+        built["suspend"] = True
+    return built
+
+
+def job_labels(run: str, spec: TrainingRunSpec) -> dict[str, str]:
+    labels = trainer_labels(run)
+    if spec.queue_name is not None:
+        labels[names.QUEUE_LABEL] = spec.queue_name
+    return labels
+
+
+def trainer_labels(run: str) -> dict[str, str]:
+    """The labels of Job and pods."""
+    return {
+        names.NAME_LABEL: names.TRAINER,
+        names.MANAGED_BY_LABEL: names.MANAGED_BY,
+        names.RUN_LABEL: run,
+    }
+
+
+def owner_reference(owner: Owner) -> dict[str, Any]:
+    """Without blockOwnerDeletion, which would need a right on the run's finalizers."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "TrainingRun",
+        "name": owner.name,
+        "uid": owner.uid,
+        "controller": True,
+    }
+
+
+def pod_failure_rules() -> list[dict[str, Any]]:
+    """A disruption costs no retry, wherever the trainer stood; what would fail again fails."""
+    return [
+        {
+            "action": "Ignore",
+            "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+        },
+        {
+            "action": "FailJob",
+            "onExitCodes": {"operator": "In", "values": FINAL_EXIT_CODES},
+        },
+    ]
+
+
+def pod_template(owner: Owner, spec: TrainingRunSpec, settings: TrainerSettings) -> dict[str, Any]:
+    pod = spec.pod
+    annotations = {
+        **pod.get("annotations", {}),
+        names.SPEC_ANNOTATION: pod_view(spec),
+    }
+    if owner.release:
+        annotations[names.RELEASE_ANNOTATION] = owner.release
+    return {
+        "metadata": {
+            "labels": {**pod.get("labels", {}), **trainer_labels(owner.name)},
+            "annotations": annotations,
+        },
+        "spec": pod_spec(spec, settings.image, settings.image_pull_policy),
+    }
+
+
+def pod_view(spec: TrainingRunSpec) -> str:
+    """The spec as the trainer reads it: compact JSON."""
+    content = spec.model_dump(
+        mode="json", by_alias=True, exclude_unset=True, exclude=NOT_FOR_THE_POD
+    )
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)

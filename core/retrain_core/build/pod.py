@@ -1,0 +1,179 @@
+"""The pod of a run: `source` brings the code, `train` runs the pipeline.
+
+It passes Pod Security `restricted` whatever the spec says: the spec's allowlist has no field that
+could loosen it.
+"""
+
+from typing import Any
+
+from retrain_core import names
+from retrain_core.spec import TrainingRunSpec
+
+_COPIED = (
+    "affinity",
+    "imagePullSecrets",
+    "nodeSelector",
+    "priorityClassName",
+    "resourceClaims",
+    "runtimeClassName",
+    "schedulerName",
+    "serviceAccountName",
+    "terminationGracePeriodSeconds",
+    "tolerations",
+    "topologySpreadConstraints",
+)
+"""Fields of spec.pod that are the pod's own."""
+
+_CONTAINER_SECURITY = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+}
+_OF_THE_CPU = ("cpu", "memory", "ephemeral-storage")
+"""Resources that `source` asks for as `train` does: what both ask for is counted once."""
+
+
+def pod_spec(spec: TrainingRunSpec, trainer_image: str, pull_policy: str) -> dict[str, Any]:
+    """The pod's spec; ``trainer_image`` and ``pull_policy`` are the operator's."""
+    pod = spec.pod
+    image = spec.image or trainer_image
+    policy = pod.get("imagePullPolicy", pull_policy)
+    # Git credentials are read by our own image alone, unless the code comes with the user's.
+    source_image = image if spec.source.image is not None else trainer_image
+    return {
+        **{field: pod[field] for field in _COPIED if field in pod},
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": _security_context(pod),
+        "initContainers": [_source(spec, source_image, policy, image)],
+        "containers": [_train(spec, image, policy)],
+        "volumes": _volumes(spec),
+    }
+
+
+def _security_context(pod: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "runAsUser": names.USER_ID,
+        "runAsGroup": names.USER_ID,
+        "fsGroup": names.USER_ID,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        **pod.get("securityContext", {}),
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def _source(spec: TrainingRunSpec, image: str, policy: str, stages: str) -> dict[str, Any]:
+    command = [names.TRAINER_PYTHON, "-P", "-m", "retrain_trainer", names.SOURCE_CONTAINER]
+    mounts = _mounts(spec)
+    if _git_secret(spec):
+        command += ["--git-secret", names.GIT_SECRET_FOLDER]
+        mounts.append(
+            {"name": "git-secret", "mountPath": names.GIT_SECRET_FOLDER, "readOnly": True}
+        )
+    return _container(
+        names.SOURCE_CONTAINER,
+        image,
+        policy,
+        command=command,
+        env=_environment(spec, stages),
+        envFrom=_secrets(spec.mlflow.secret_ref),
+        volumeMounts=mounts,
+        resources=_source_resources(spec.pod.get("resources", {})),
+    )
+
+
+def _train(spec: TrainingRunSpec, image: str, policy: str) -> dict[str, Any]:
+    pod = spec.pod
+    return _container(
+        names.TRAIN_CONTAINER,
+        image,
+        policy,
+        command=[names.TRAINER_PYTHON, "-P", "-m", "retrain_trainer", names.TRAIN_CONTAINER],
+        env=_environment(spec, image),
+        envFrom=[
+            *pod.get("envFrom", []),
+            *_secrets(spec.mlflow.secret_ref, spec.dvc.remote.secret_ref),
+        ],
+        volumeMounts=_mounts(spec),
+        resources=pod.get("resources", {}),
+    )
+
+
+def _container(name: str, image: str, policy: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "image": image,
+        "imagePullPolicy": policy,
+        **{field: value for field, value in fields.items() if value},
+        "securityContext": _CONTAINER_SECURITY,
+        "terminationMessagePolicy": "File",
+    }
+
+
+def _source_resources(resources: dict[str, Any]) -> dict[str, Any]:
+    """Under a quota every container must ask for something; devices are the training's."""
+    return {
+        part: {name: value for name, value in resources[part].items() if name in _OF_THE_CPU}
+        for part in ("requests", "limits")
+        if part in resources
+    }
+
+
+def _environment(spec: TrainingRunSpec, image: str) -> list[dict[str, Any]]:
+    ours = [
+        {"name": "HOME", "value": "/tmp"},  # noqa: S108 - an emptyDir of the pod
+        {"name": "UV_CACHE_DIR", "value": f"{names.CACHE_FOLDER}/uv"},
+        _field(names.JOB_UID_VARIABLE, "metadata.labels['batch.kubernetes.io/controller-uid']"),
+        _field(names.RUN_NAME_VARIABLE, "metadata.labels['batch.kubernetes.io/job-name']"),
+        _field(names.RELEASE_VARIABLE, f"metadata.annotations['{names.RELEASE_ANNOTATION}']"),
+        {"name": names.IMAGE_VARIABLE, "value": image},
+    ]
+    theirs = spec.pod.get("env", [])
+    taken = {variable["name"] for variable in theirs}
+    return [*(variable for variable in ours if variable["name"] not in taken), *theirs]
+
+
+def _field(variable: str, path: str) -> dict[str, Any]:
+    return {"name": variable, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+
+
+def _secrets(*references: Any) -> list[dict[str, Any]]:
+    return [{"secretRef": {"name": reference.name}} for reference in references if reference]
+
+
+def _git_secret(spec: TrainingRunSpec) -> str | None:
+    git = spec.source.git
+    return git.secret_ref.name if git and git.secret_ref else None
+
+
+def _mounts(spec: TrainingRunSpec) -> list[dict[str, Any]]:
+    mounts: list[dict[str, Any]] = [
+        {"name": "workspace", "mountPath": names.WORKSPACE},
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+        {"name": "spec", "mountPath": names.SPEC_FOLDER, "readOnly": True},
+    ]
+    if spec.dvc.cache is not None:
+        mounts.append({"name": "cache", "mountPath": names.CACHE_FOLDER})
+    return [*mounts, *spec.pod.get("volumeMounts", [])]
+
+
+def _volumes(spec: TrainingRunSpec) -> list[dict[str, Any]]:
+    path = f"metadata.annotations['{names.SPEC_ANNOTATION}']"
+    item = {"path": names.SPEC_FILE, "fieldRef": {"fieldPath": path}}
+    volumes: list[dict[str, Any]] = [
+        {"name": "workspace", "emptyDir": {}},
+        {"name": "tmp", "emptyDir": {}},
+        {"name": "spec", "downwardAPI": {"items": [item]}},
+    ]
+    if secret := _git_secret(spec):
+        # Readable by the group of the pod alone, as ssh wants it.
+        volumes.append(
+            {"name": "git-secret", "secret": {"secretName": secret, "defaultMode": 0o400}}
+        )
+    if (cache := spec.dvc.cache) is not None:
+        kept = {"persistentVolumeClaim": {"claimName": cache.claim_name}}
+        lost = {"emptyDir": {"sizeLimit": cache.size_limit} if cache.size_limit else {}}
+        volumes.append({"name": "cache", **(kept if cache.claim_name else lost)})
+    return [*volumes, *spec.pod.get("volumes", [])]
