@@ -7,7 +7,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
-CODE := core trainer cli tests bench scripts
+CODE := core operator trainer cli tests bench scripts
 
 ##@ Use
 
@@ -37,11 +37,15 @@ fmt: .venv-dev ## Correct what the formatter and the linter can
 .PHONY: verify
 verify: lint ## lint, manifests, locks, and that what is generated is current
 	python scripts/manifests.py
+	python scripts/pod_schema.py --check
+	python scripts/crds.py --check
 	python scripts/reasons.py | diff -u docs/reasons.md -
 	scripts/lock --check
 
 .PHONY: generate
-generate: .venv-dev ## Write docs/reasons.md from the code
+generate: .venv-dev ## Write from the code what is generated: CRDs, references, the chart's table
+	python scripts/pod_schema.py
+	python scripts/crds.py
 	python scripts/reasons.py > docs/reasons.md
 
 .PHONY: lock
@@ -49,8 +53,21 @@ lock: .venv-dev ## Lock the requirements of pyproject.toml; all anew with UPGRAD
 	scripts/lock $(if $(UPGRADE),--upgrade)
 
 .PHONY: bench
-bench: .venv-dev ## Print what retrain costs over the bare stages
+bench: .venv-dev ## Print what retrain costs over the bare stages, and the operator over bare Jobs
 	python bench/trainer.py
+	PYTHONPATH=tests python bench/control_plane.py
+
+.PHONY: cluster-up
+cluster-up: .venv-dev ## Start a one-node Kubernetes on this machine; prints the KUBECONFIG line
+	@PYTHONPATH=tests python -m cluster up
+
+.PHONY: cluster-down
+cluster-down: .venv-dev ## End it and leave nothing behind
+	@PYTHONPATH=tests python -m cluster down
+
+.PHONY: images
+images: .venv-dev ## Build both images as archives below dist/
+	scripts/images --output dist
 
 .PHONY: clean
 clean: ## Remove what these targets have made here
@@ -66,4 +83,4 @@ clean: ## Remove what these targets have made here
 help: ## Print this list
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s:\n", substr($$0, 5) } \
-		/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -51,17 +51,21 @@ ONLY: dict[str, tuple[str, ...]] = {
 }
 """Fields that are kept of a type; of other types all are."""
 
-REQUIRED: dict[str, tuple[str, ...]] = {
-    f"{CORE}{kind}": ("name",)
-    for kind in (
-        *("LocalObjectReference", "SecretKeySelector", "ConfigMapKeySelector", "SecretEnvSource"),
-        *("ConfigMapEnvSource", "ConfigMapVolumeSource", "ConfigMapProjection"),
-        "SecretProjection",
-    )
-} | {
-    f"{CORE}SecretVolumeSource": ("secretName",),
-    f"{CORE}ImageVolumeSource": ("reference",),
-    f"{CORE}EphemeralVolumeSource": ("volumeClaimTemplate",),
+REQUIRED: dict[str, str] = {
+    **dict.fromkeys(
+        [
+            f"{CORE}{kind}"
+            for kind in (
+                *("LocalObjectReference", "SecretKeySelector", "ConfigMapKeySelector"),
+                *("SecretEnvSource", "ConfigMapEnvSource", "ConfigMapVolumeSource"),
+                *("ConfigMapProjection", "SecretProjection"),
+            )
+        ],
+        "name",
+    ),
+    f"{CORE}SecretVolumeSource": "secretName",
+    f"{CORE}ImageVolumeSource": "reference",
+    f"{CORE}EphemeralVolumeSource": "volumeClaimTemplate",
 }
 """What the OpenAPI calls optional and the API server asks for all the same."""
 
@@ -75,7 +79,7 @@ NAME_IN = ("secretName", "claimName", "priorityClassName", "runtimeClassName", "
 MODE = {"maximum": 0o777}
 
 FIELDS: dict[str, dict[str, Any]] = {
-    **{field: OBJECT_NAME for field in NAME_IN},
+    **dict.fromkeys(NAME_IN, OBJECT_NAME),
     "resourceClaimName": OBJECT_NAME,
     "resourceClaimTemplateName": OBJECT_NAME,
     "schedulerName": OBJECT_NAME,
@@ -192,7 +196,7 @@ class Converter:
             if not _alpha(schema["properties"][name])
         }
         made = _extensions(schema) | {"properties": properties}
-        asked = {*schema.get("required", ()), *REQUIRED.get(kind or "", ())}
+        asked = {*schema.get("required", ()), REQUIRED.get(kind or "")} - {None}
         if asked:
             made["required"] = sorted(asked)
         return made

@@ -22,12 +22,17 @@ def with_defaults(spec: Spec, defaults: Spec) -> Spec:
     """``spec`` with ``defaults`` where it says nothing; lists are replaced whole.
 
     Credentials go with the address they were given for: a run that names a store or a tracking
-    server of its own inherits no secretRef for it.
+    server of its own inherits no secretRef for it. A cache is one thing or the other.
     """
     merged = _merged(spec, defaults)
-    remote = spec.get("dvc", {}).get("remote", {})
+    dvc = spec.get("dvc", {})
+    remote = dvc.get("remote", {})
     if "url" in remote:
         merged["dvc"]["remote"] = remote
+    elif "endpointURL" in remote and "secretRef" not in remote:
+        merged["dvc"]["remote"].pop("secretRef", None)
+    if "cache" in dvc:
+        merged["dvc"]["cache"] = dvc["cache"]
     mlflow = spec.get("mlflow", {})
     if "trackingURI" in mlflow and "secretRef" not in mlflow:
         merged["mlflow"].pop("secretRef", None)
@@ -54,9 +59,13 @@ def check_defaults(defaults: Spec) -> None:
         if field in defaults:
             raise DefaultsError(f"defaults.{field}: is each run's own")
     try:
-        TrainingRunSpec.model_validate({**defaults, "source": _PLACEHOLDER})
+        checked = TrainingRunSpec.model_validate({**defaults, "source": _PLACEHOLDER})
+        if checked.mlflow.tracking_uri:
+            check_tracking_uri(checked.mlflow.tracking_uri)
     except ValidationError as error:
         raise DefaultsError(f"defaults.{problems_of(error)}") from None
+    except ValueError as error:
+        raise DefaultsError(f"defaults.{error}") from None
 
 
 def problems_of(error: ValidationError) -> str:

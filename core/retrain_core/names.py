@@ -25,10 +25,26 @@ TRAIN_CONTAINER: Final = "train"
 WORKSPACE: Final = "/workspace"
 SPEC_FOLDER: Final = "/etc/retrain"
 SPEC_FILE: Final = "spec.json"
-GIT_SECRET_FOLDER: Final = "/var/run/secrets/retrain.dev/git"
-CACHE_FOLDER: Final = "/workspace/state/cache"
+SECRETS_FOLDER: Final = "/var/run/secrets/retrain.dev"
+GIT_SECRET_FOLDER: Final = f"{SECRETS_FOLDER}/git"
+TEMPORARY_FOLDER: Final = "/tmp"  # noqa: S108 - an emptyDir of the pod
+TRAINER_FOLDER: Final = "/opt/trainer"
+WORKSPACE_VOLUME: Final = "workspace"
+TEMPORARY_VOLUME: Final = "tmp"
+SPEC_VOLUME: Final = "spec"
+GIT_SECRET_VOLUME: Final = "git-secret"  # noqa: S105 - a name
+CACHE_VOLUME: Final = "cache"
+VOLUMES: Final = (
+    WORKSPACE_VOLUME,
+    TEMPORARY_VOLUME,
+    SPEC_VOLUME,
+    GIT_SECRET_VOLUME,
+    CACHE_VOLUME,
+)
+"""Names of volumes that every pod of a run may have."""
+CACHE_FOLDER: Final = f"{WORKSPACE}/state/cache"
 """DVC's cache, and uv's: a claim is mounted here."""
-TRAINER_PYTHON: Final = "/opt/trainer/bin/python"
+TRAINER_PYTHON: Final = f"{TRAINER_FOLDER}/bin/python"
 """Our own Python in the trainer image; the user's is first on PATH."""
 USER_ID: Final = 65532
 """User and group of every container, those of the images."""

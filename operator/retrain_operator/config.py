@@ -4,20 +4,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from retrain_core.build.job import TrainerSettings
-from retrain_core.defaults import check_defaults, problems_of
+from retrain_core.defaults import DefaultsError, check_defaults, problems_of
 from retrain_core.spec.base import Name, SpecModel, Text
 
 
 class ConfigError(Exception):
     """The configuration cannot be used; the message says why."""
-
-
-def _checked(defaults: dict[str, Any]) -> dict[str, Any]:
-    check_defaults(defaults)
-    return defaults
 
 
 class Config(SpecModel):
@@ -28,7 +23,7 @@ class Config(SpecModel):
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     namespaces: list[Name] = []
     """Watched namespaces; empty: the whole cluster."""
-    defaults: Annotated[dict[str, Any], AfterValidator(_checked)] = {}
+    defaults: dict[str, Any] = {}
     """A partial TrainingRun spec, for what manifests need not repeat."""
     job_ttl_seconds: Annotated[int, Field(alias="jobTTLSeconds", ge=0, le=2_147_483_647)] = 86400
     """How long a Job and its pods, with their logs, stay after the outcome is stored."""
@@ -53,9 +48,22 @@ def load_config(path: Path) -> Config:
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-    try:
-        return Config.model_validate(content or {})
+        if not isinstance(content, dict):
+            raise ConfigError(f"{path}: must be fields and their values, trainerImage at least")
+        config = Config.model_validate(content)
+        check_defaults(config.defaults)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: broken YAML: {_where(error)}") from None
     except ValidationError as error:
         raise ConfigError(f"{path}: {problems_of(error)}") from None
+    except (DefaultsError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    return config
+
+
+def _where(error: yaml.YAMLError) -> str:
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    what = problem or str(error)
+    return f"line {mark.line + 1}: {what}" if mark else what

@@ -14,7 +14,12 @@ def test_every_reason_has_exactly_one_row() -> None:
 
 def test_only_the_reasons_of_success_exit_with_0() -> None:
     succeeded = {row.reason for row in OUTCOMES.values() if row.succeeded}
-    assert succeeded == {Reason.TRAINED, Reason.UP_TO_DATE, Reason.SMOKE_PASSED}
+    assert succeeded == {
+        Reason.TRAINED,
+        Reason.UP_TO_DATE,
+        Reason.SMOKE_PASSED,
+        Reason.RESULT_UNAVAILABLE,
+    }
 
 
 def test_each_failure_has_an_exit_code_of_its_own() -> None:
@@ -48,6 +53,9 @@ def test_what_will_fail_again_is_not_retried() -> None:
         Reason.TRACKING_UNREACHABLE,
         Reason.CANCELLED,
         Reason.INTERNAL_ERROR,
+        Reason.EVICTED,
+        Reason.NODE_LOST,
+        Reason.JOB_LOST,
     }
 
 

@@ -5,7 +5,7 @@ import os
 import ssl
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.parser import BytesHeaderParser
@@ -46,14 +46,16 @@ def git_https_server(
     user: str | None = "trainer",
     password: str | None = "git-password",
     protocol_v2: bool = True,
+    hosts: Sequence[str] = (),
 ) -> Iterator[GitHttpsServer]:
     """`user=None` asks for no credentials; who gives some may also push.
 
     Protocol 2 hands out any object by its SHA. Without it the repository's own settings count.
+    The certificate is good for loopback and for `hosts`.
     """
     root = root or folder / "repositories"
     root.mkdir(parents=True, exist_ok=True)
-    certificates = make_certificates(folder / "tls")
+    certificates = make_certificates(folder / "tls", hosts)
     expected = None if user is None else Credentials(user, password or "")
     log = folder / "git-https.log"
     server = _GitServer(git_http_backend(), root, expected, protocol_v2, log)

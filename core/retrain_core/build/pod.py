@@ -70,7 +70,11 @@ def _source(spec: TrainingRunSpec, image: str, policy: str, stages: str) -> dict
     if _git_secret(spec):
         command += ["--git-secret", names.GIT_SECRET_FOLDER]
         mounts.append(
-            {"name": "git-secret", "mountPath": names.GIT_SECRET_FOLDER, "readOnly": True}
+            {
+                "name": names.GIT_SECRET_VOLUME,
+                "mountPath": names.GIT_SECRET_FOLDER,
+                "readOnly": True,
+            }
         )
     return _container(
         names.SOURCE_CONTAINER,
@@ -123,7 +127,7 @@ def _source_resources(resources: dict[str, Any]) -> dict[str, Any]:
 
 def _environment(spec: TrainingRunSpec, image: str) -> list[dict[str, Any]]:
     ours = [
-        {"name": "HOME", "value": "/tmp"},  # noqa: S108 - an emptyDir of the pod
+        {"name": "HOME", "value": names.TEMPORARY_FOLDER},
         {"name": "UV_CACHE_DIR", "value": f"{names.CACHE_FOLDER}/uv"},
         _field(names.JOB_UID_VARIABLE, "metadata.labels['batch.kubernetes.io/controller-uid']"),
         _field(names.RUN_NAME_VARIABLE, "metadata.labels['batch.kubernetes.io/job-name']"),
@@ -150,12 +154,12 @@ def _git_secret(spec: TrainingRunSpec) -> str | None:
 
 def _mounts(spec: TrainingRunSpec) -> list[dict[str, Any]]:
     mounts: list[dict[str, Any]] = [
-        {"name": "workspace", "mountPath": names.WORKSPACE},
-        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
-        {"name": "spec", "mountPath": names.SPEC_FOLDER, "readOnly": True},
+        {"name": names.WORKSPACE_VOLUME, "mountPath": names.WORKSPACE},
+        {"name": names.TEMPORARY_VOLUME, "mountPath": names.TEMPORARY_FOLDER},
+        {"name": names.SPEC_VOLUME, "mountPath": names.SPEC_FOLDER, "readOnly": True},
     ]
     if spec.dvc.cache is not None:
-        mounts.append({"name": "cache", "mountPath": names.CACHE_FOLDER})
+        mounts.append({"name": names.CACHE_VOLUME, "mountPath": names.CACHE_FOLDER})
     return [*mounts, *spec.pod.get("volumeMounts", [])]
 
 
@@ -163,17 +167,20 @@ def _volumes(spec: TrainingRunSpec) -> list[dict[str, Any]]:
     path = f"metadata.annotations['{names.SPEC_ANNOTATION}']"
     item = {"path": names.SPEC_FILE, "fieldRef": {"fieldPath": path}}
     volumes: list[dict[str, Any]] = [
-        {"name": "workspace", "emptyDir": {}},
-        {"name": "tmp", "emptyDir": {}},
-        {"name": "spec", "downwardAPI": {"items": [item]}},
+        {"name": names.WORKSPACE_VOLUME, "emptyDir": {}},
+        {"name": names.TEMPORARY_VOLUME, "emptyDir": {}},
+        {"name": names.SPEC_VOLUME, "downwardAPI": {"items": [item]}},
     ]
     if secret := _git_secret(spec):
         # Readable by the group of the pod alone, as ssh wants it.
         volumes.append(
-            {"name": "git-secret", "secret": {"secretName": secret, "defaultMode": 0o400}}
+            {
+                "name": names.GIT_SECRET_VOLUME,
+                "secret": {"secretName": secret, "defaultMode": 0o400},
+            }
         )
     if (cache := spec.dvc.cache) is not None:
         kept = {"persistentVolumeClaim": {"claimName": cache.claim_name}}
         lost = {"emptyDir": {"sizeLimit": cache.size_limit} if cache.size_limit else {}}
-        volumes.append({"name": "cache", **(kept if cache.claim_name else lost)})
+        volumes.append({"name": names.CACHE_VOLUME, **(kept if cache.claim_name else lost)})
     return [*volumes, *spec.pod.get("volumes", [])]

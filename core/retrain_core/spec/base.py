@@ -91,7 +91,6 @@ Alias = Annotated[
     NOT_RESERVED,
 ]
 ParameterKey = Annotated[str, StringConstraints(min_length=1, max_length=250)]
-MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
 LabelValue = Annotated[
     str,
     StringConstraints(max_length=63, pattern=r"^([0-9A-Za-z]([-0-9A-Za-z_.]*[0-9A-Za-z])?)?$"),

@@ -17,15 +17,12 @@ from pydantic_core import CoreSchema, SchemaValidator, core_schema
 from retrain_core import names
 from retrain_core.spec.rules import LABEL_KEYS, Rule, keys_without, matching, with_rules, without
 
-OWN_VOLUMES = ("workspace", "tmp", "spec", "git-secret", "cache")
-"""Names of volumes that every pod of a run may have."""
-
 OWN_FOLDERS = (
     names.WORKSPACE,
-    "/tmp",  # noqa: S108 - the pod's
+    names.TEMPORARY_FOLDER,
     names.SPEC_FOLDER,
-    "/opt/trainer",
-    "/var/run/secrets/retrain.dev",
+    names.TRAINER_FOLDER,
+    names.SECRETS_FOLDER,
     # /var/run leads to /run.
     "/run/secrets/retrain.dev",
 )
@@ -44,7 +41,7 @@ def _mounts_own_volumes(pod: dict[str, Any]) -> bool:
 
 
 _FOLDERS = ", ".join(f"'{folder}'" for folder in OWN_FOLDERS)
-_VOLUMES = ", ".join(f"'{volume}'" for volume in OWN_VOLUMES)
+_VOLUMES = ", ".join(f"'{volume}'" for volume in names.VOLUMES)
 _NOT_RESERVED = keys_without(
     r"^([a-z0-9.-]+\.)?retrain\.dev/|^batch\.kubernetes\.io/|^kueue\.x-k8s\.io/queue-name$"
     r"|^app\.kubernetes\.io/(name|managed-by)$|^(controller-uid|job-name)$",
@@ -71,7 +68,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         Rule(
             f"!(self in [{_VOLUMES}])",
             f"{_VOLUMES} are volumes of Retrain's own: choose another name",
-            lambda name: name not in OWN_VOLUMES,
+            lambda name: name not in names.VOLUMES,
         ),
     ),
     "volumeMounts[].mountPath": (

@@ -1,8 +1,8 @@
 """The spec of a RetrainSchedule."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from retrain_core.spec.base import (
     MAX_INT32,
@@ -10,7 +10,6 @@ from retrain_core.spec.base import (
     AnnotationValue,
     Count,
     LabelValue,
-    MetadataKey,
     Name,
     RelativePath,
     Seconds,
@@ -32,12 +31,10 @@ CHECK = "check"
 class RunMetadata(SpecModel):
     """Labels and annotations of each run."""
 
-    labels: Annotated[
-        dict[MetadataKey, LabelValue], Field(max_length=64), LABEL_KEYS, NOT_OURS
-    ] = {}
+    labels: Annotated[dict[str, LabelValue], Field(max_length=64), LABEL_KEYS, NOT_OURS] = {}
     """Labels of each run."""
     annotations: Annotated[
-        dict[MetadataKey, AnnotationValue], Field(max_length=64), LABEL_KEYS, NOT_OURS
+        dict[str, AnnotationValue], Field(max_length=64), LABEL_KEYS, NOT_OURS
     ] = {}
     """Annotations of each run."""
 
@@ -219,9 +216,9 @@ class RetrainScheduleSpec(SpecModel):
     failed_runs_history_limit: Annotated[int, Field(ge=0, le=100)] = 3
     """How many failed runs are kept."""
 
-    @model_validator(mode="after")
-    def _names_are_unique(self) -> Self:
-        names = [trigger.name for trigger in self.triggers]
-        if len(set(names)) != len(names):
-            raise ValueError("triggers: each name may be used once")
-        return self
+    @field_validator("triggers")
+    @classmethod
+    def _names_are_unique(cls, triggers: list[Trigger]) -> list[Trigger]:
+        if len({trigger.name for trigger in triggers}) != len(triggers):
+            raise ValueError("each name may be used once")
+        return triggers

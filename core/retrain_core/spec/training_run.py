@@ -116,7 +116,7 @@ class DVC(SpecModel):
     """.dvc imports to refresh from their upstream before the run."""
     force: Annotated[list[Text], Field(max_length=64)] = []
     """Stages to run though nothing they depend on has changed."""
-    params: Annotated[dict[ParameterKey, JsonValue], Field(max_length=256)] = {}
+    params: Annotated[dict[str, JsonValue], Field(max_length=256)] = {}
     """Overrides by full key; a value takes the type of the one it replaces."""
     remote: Remote = Remote()
     """The DVC remote that data come from and artifacts go to."""
@@ -193,7 +193,7 @@ class Model(SpecModel):
 class Smoke(SpecModel):
     """What `retrain run --smoke` changes."""
 
-    params: Annotated[dict[ParameterKey, JsonValue], Field(max_length=256)] = {}
+    params: Annotated[dict[str, JsonValue], Field(max_length=256)] = {}
     """Overrides by full key, after those of dvc.params."""
     inputs: Annotated[dict[RelativePath, RelativePath], Field(max_length=64)] = {}
     """Input -> file in the repository that takes its place."""

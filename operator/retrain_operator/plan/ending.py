@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from retrain_core import names
-from retrain_core.outcome import OUTCOMES, Reason, outcome_of_exit_code
+from retrain_core.outcome import FINAL_EXIT_CODES, OUTCOMES, Reason, outcome_of_exit_code
 from retrain_core.result import Result, parse
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Object
@@ -15,8 +15,16 @@ from retrain_operator.plan.types import Observed
 class Ending:
     reason: Reason
     message: str
+    """Without a full stop or with one: ``sentence`` sees to it."""
     result: Result | None = None
     """The trainer's own report, where it can be trusted."""
+    exit_code: int = 0
+    """Of the container that failed; 0: none did."""
+
+    @property
+    def ends_the_job(self) -> bool:
+        """Whether the Job's podFailurePolicy makes no further attempt."""
+        return self.exit_code in FINAL_EXIT_CODES
 
 
 def has_ended(job: Object) -> bool:
@@ -36,7 +44,7 @@ def ending_of(seen: Observed) -> Ending:
     if failed.get("reason") == "DeadlineExceeded":
         seconds = job["spec"].get("activeDeadlineSeconds")
         result = _last_result(seen)
-        return Ending(Reason.DEADLINE_EXCEEDED, f"the run took longer than {seconds} s.", result)
+        return Ending(Reason.DEADLINE_EXCEEDED, f"the run took longer than {seconds} s", result)
     for pod in reversed(seen.pods):
         if (ending := failure_of(pod)) is not None:
             return ending
@@ -52,23 +60,12 @@ def failure_of(pod: Object) -> Ending | None:
     for container in (names.SOURCE_CONTAINER, names.TRAIN_CONTAINER):
         ended = terminated(pod, container)
         if ended and ended.get("exitCode"):
-            return _failed_container(container, ended)
+            return _failed_container(pod, container, ended)
     status = pod.get("status") or {}
     if status.get("phase") != "Failed":
         return None
     said = ": ".join(filter(None, (status.get("reason"), status.get("message"))))
-    return Ending(Reason.CONTAINER_FAILED, f"pod {objects.name(pod)} failed: {said or 'no word'}.")
-
-
-def out_of_memory(pod: Object) -> str | None:
-    """What was killed for want of memory in ``pod``; None: nothing."""
-    for container in (names.SOURCE_CONTAINER, names.TRAIN_CONTAINER):
-        ended = terminated(pod, container)
-        if ended and ended.get("reason") == "OOMKilled":
-            limit = _memory_limit(pod, container)
-            of = f" of {limit}" if limit else ""
-            return f"container {container} reached its memory limit{of}."
-    return None
+    return Ending(Reason.CONTAINER_FAILED, f"pod {objects.name(pod)} failed: {said or 'no word'}")
 
 
 def disruption_of(pod: Object) -> str | None:
@@ -76,7 +73,7 @@ def disruption_of(pod: Object) -> str | None:
     found = objects.condition(pod, "DisruptionTarget")
     if found is not None:
         why = ": ".join(filter(None, (found.get("reason"), found.get("message"))))
-        return f"pod {objects.name(pod)} was taken off its node: {why}."
+        return f"pod {objects.name(pod)} was taken off its node: {why}"
     status = pod.get("status") or {}
     if status.get("reason") == "Evicted":
         return f"pod {objects.name(pod)} was evicted: {status.get('message', '')}"
@@ -88,8 +85,10 @@ def _completed(seen: Observed) -> Ending:
         result = container_result(pod, names.TRAIN_CONTAINER)
         if result and result.reason and OUTCOMES[result.reason].succeeded:
             return Ending(result.reason, result.message, result)
+    url = (seen.status.get("mlflow") or {}).get("url")
+    see = f": see its MLflow run, {url}" if url else ""
     return Ending(
-        Reason.RESULT_UNAVAILABLE, "the training ended well, but what it reported is lost."
+        Reason.RESULT_UNAVAILABLE, f"the training ended well, but what it reported is lost{see}"
     )
 
 
@@ -98,28 +97,21 @@ def _last_result(seen: Observed) -> Result | None:
     return container_result(pod, names.TRAIN_CONTAINER) if pod else None
 
 
-def _failed_container(container: str, ended: Object) -> Ending:
+def _failed_container(pod: Object, container: str, ended: Object) -> Ending:
     code = int(ended["exitCode"])
     result = parse(ended.get("message") or "")
     if ended.get("reason") == "OOMKilled":
-        return Ending(
-            Reason.OUT_OF_MEMORY, f"container {container} reached its memory limit.", result
-        )
+        limit = _memory_limit(pod, container)
+        message = f"container {container} reached its memory limit{f' of {limit}' if limit else ''}"
+        return Ending(Reason.OUT_OF_MEMORY, message, result, code)
+    message = f"container {container} ended with exit code {code}"
     outcome = outcome_of_exit_code(code)
     if outcome is None:
-        why = ": ".join(filter(None, (ended.get("reason"), _tail(ended))))
-        return Ending(
-            Reason.CONTAINER_FAILED, f"container {container} ended with exit code {code}: {why}"
-        )
+        why = ": ".join(filter(None, (message, ended.get("reason"), _tail(ended))))
+        return Ending(Reason.CONTAINER_FAILED, why, exit_code=code)
     if result is not None and result.reason is outcome.reason:
-        return Ending(outcome.reason, _sentence(result.message), result)
-    return Ending(
-        outcome.reason, f"container {container} ended with exit code {code} and no readable report."
-    )
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."
+        return Ending(outcome.reason, result.message, result, code)
+    return Ending(outcome.reason, f"{message} and no readable report", exit_code=code)
 
 
 def _tail(ended: Object) -> str:

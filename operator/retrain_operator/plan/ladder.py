@@ -1,21 +1,16 @@
 """The ladder: the first rule that has something to say decides. Its order is the documentation."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from retrain_core import names
 from retrain_core.build.job import Owner, build_job
 from retrain_core.outcome import Activity, Reason
 from retrain_operator.kube import objects
-from retrain_operator.plan.ending import (
-    disruption_of,
-    ending_of,
-    failure_of,
-    has_ended,
-    out_of_memory,
-)
-from retrain_operator.plan.status import final, ongoing, terminated
-from retrain_operator.plan.trouble import has_started, next_look, trouble
+from retrain_operator.plan.ending import disruption_of, ending_of, failure_of, has_ended
+from retrain_operator.plan.status import final, generation, ongoing, sentence, terminated
+from retrain_operator.plan.trouble import began, has_started, next_look, trouble
 from retrain_operator.plan.types import Observed, Plan, Settings, Situation
 
 MAX_DISRUPTIONS = 10
@@ -39,14 +34,19 @@ def _being_deleted(s: Situation) -> Plan | None:
 
 def _finished(s: Situation) -> Plan | None:
     """A stored outcome stays. What is left of the Job ends, and goes when its time has come."""
-    completed = objects.moment(s.seen.status.get("completionTime"))
+    status = s.seen.status
+    completed = objects.moment(status.get("completionTime"))
     if completed is None:
         return None
     ttl = s.seen.run["spec"].get("ttlSecondsAfterFinished")
     left = None if ttl is None else completed + timedelta(seconds=ttl) - s.now
     if left is not None and left <= timedelta(0):
         return Plan(delete_run=True)
-    return _leftover_job(s).earlier(left)
+    rest = _leftover_job(s).earlier(left)
+    if status.get("observedGeneration") != generation(s):
+        # Who waits for the newest generation would wait for ever.
+        return replace(rest, status={**status, "observedGeneration": generation(s)})
+    return rest
 
 
 def _leftover_job(s: Situation) -> Plan:
@@ -64,14 +64,16 @@ def _job_of_another(s: Situation) -> Plan | None:
     job = s.seen.job
     if job is None or objects.controlled_by(job, s.seen.run):
         return None
+    if "jobUID" in s.seen.status:
+        return _lost(s)
     name = objects.name(job)
     owner = objects.controller(job)
     if owner and owner["kind"] == "TrainingRun" and owner["name"] == name:
-        waits = f"the Job of a deleted run of this name has to go first: {name}."
+        waits = f"the Job of a deleted run of this name has to go first: {name}"
         return Plan(status=ongoing(s, Activity.PENDING, waits), again=SOON)
     return Plan(
         status=final(
-            s, Reason.NAME_TAKEN, f"a Job {name} that is not this run's exists and is left alone."
+            s, Reason.NAME_TAKEN, f"a Job {name} that is not this run's exists and is left alone"
         )
     )
 
@@ -79,7 +81,7 @@ def _job_of_another(s: Situation) -> Plan | None:
 def _invalid(s: Situation) -> Plan | None:
     if s.seen.job is not None or s.problem is None:
         return None
-    return Plan(status=final(s, Reason.INVALID_SPEC, f"{s.problem}."))
+    return Plan(status=final(s, Reason.INVALID_SPEC, s.problem))
 
 
 def _ended(s: Situation) -> Plan | None:
@@ -93,10 +95,10 @@ def _cancelled(s: Situation) -> Plan | None:
     if not s.seen.cancelled:
         return None
     if s.seen.job is None:
-        return Plan(status=final(s, Reason.CANCELLED, "cancelled by spec.cancel."))
+        return Plan(status=final(s, Reason.CANCELLED, "cancelled by spec.cancel"))
     return Plan(
         delete_job=not objects.being_deleted(s.seen.job),
-        status=ongoing(s, Activity.CANCELLING, "spec.cancel is set: the pod is being stopped."),
+        status=ongoing(s, Activity.CANCELLING, "spec.cancel is set: the pod is being stopped"),
     )
 
 
@@ -105,7 +107,7 @@ def _lost(s: Situation) -> Plan | None:
     if uid is None:
         return None
     if s.seen.job is None or objects.uid(s.seen.job) != uid:
-        return Plan(status=final(s, Reason.JOB_LOST, "the run's Job is gone."), again=timedelta(0))
+        return Plan(status=final(s, Reason.JOB_LOST, "the run's Job is gone"), again=timedelta(0))
     if objects.being_deleted(s.seen.job):
         return Plan()
     return None
@@ -115,7 +117,7 @@ def _refused(s: Situation) -> Plan | None:
     refusal = s.seen.refusal
     if refusal is None:
         return None
-    message = f"the Job is refused: {refusal.message}."
+    message = f"the Job is refused: {refusal.message}"
     if refusal.invalid:
         return Plan(status=final(s, Reason.INVALID_SPEC, message))
     quota = "exceeded quota" in refusal.message
@@ -126,7 +128,7 @@ def _refused(s: Situation) -> Plan | None:
 def _not_to_start(s: Situation) -> Plan | None:
     if s.seen.job is None and s.seen.suspended:
         return Plan(
-            status=ongoing(s, Activity.SUSPENDED, "spec.suspend is set: nothing is started.")
+            status=ongoing(s, Activity.SUSPENDED, "spec.suspend is set: nothing is started")
         )
     return None
 
@@ -143,10 +145,10 @@ def _without_job(s: Situation) -> Plan | None:
 def _suspension(s: Situation) -> Plan | None:
     queue = s.seen.run["spec"].get("queueName") or s.settings.defaults.get("queueName")
     if queue:
-        waits = ongoing(s, Activity.QUEUED, f"waits for its turn in queue {queue}.")
+        waits = ongoing(s, Activity.QUEUED, f"waits for its turn in queue {queue}")
         return Plan(status=waits) if s.seen.job_suspended else None
     if s.seen.suspended:
-        status = ongoing(s, Activity.SUSPENDED, "spec.suspend is set: its pod is stopped.")
+        status = ongoing(s, Activity.SUSPENDED, "spec.suspend is set: its pod is stopped")
         patch = None if s.seen.job_suspended else {"spec": {"suspend": True}}
         return Plan(patch_job=patch, status=status)
     if s.seen.job_suspended:
@@ -158,17 +160,18 @@ def _out_of_memory(s: Situation) -> Plan | None:
     """Another attempt would only reach the limit again, and Kubernetes cannot tell it by the
     exit code."""
     pod = s.seen.newest_pod
-    message = out_of_memory(pod) if pod else None
-    if message is None:
+    failed = failure_of(pod) if pod else None
+    if failed is None or failed.reason is not Reason.OUT_OF_MEMORY or failed.ends_the_job:
         return None
-    return Plan(status=final(s, Reason.OUT_OF_MEMORY, message), again=timedelta(0))
+    return Plan(status=final(s, failed.reason, failed.message, failed.result), again=timedelta(0))
 
 
 def _disrupted_too_often(s: Situation) -> Plan | None:
-    pod = s.seen.newest_pod
+    job, pod = s.seen.job, s.seen.newest_pod
     message = disruption_of(pod) if pod else None
-    retries = s.seen.run["spec"].get("retries", 2)
-    if message is None or s.seen.status.get("attempts", 0) <= retries + MAX_DISRUPTIONS:
+    if job is None or message is None:
+        return None
+    if s.seen.status.get("attempts", 0) <= job["spec"]["backoffLimit"] + MAX_DISRUPTIONS:
         return None
     return Plan(status=final(s, Reason.EVICTED, message), again=timedelta(0))
 
@@ -180,7 +183,7 @@ def _not_started_in_time(s: Situation) -> Plan | None:
     known = trouble(s.seen, s.now)
     reason = known.reason if known else Reason.START_DEADLINE_EXCEEDED
     seconds = s.spec.start_timeout_seconds
-    message = f"the pod did not start within {seconds} s" + (f": {known.message}" if known else ".")
+    message = f"the pod did not start within {seconds} s" + (f": {known.message}" if known else "")
     return Plan(status=final(s, reason, message), again=timedelta(0))
 
 
@@ -209,24 +212,26 @@ def _working(s: Situation) -> Plan:
     if known is not None:
         status = ongoing(s, known.reason, known.message)
     elif pod is not None and (failed := failure_of(pod)) is not None:
-        what = f"the last attempt ended: {failed.reason}: {failed.message} Trying again."
-        status = ongoing(s, Activity.STARTING, what)
+        if failed.ends_the_job:
+            # Kubernetes is about to say so.
+            return Plan()
+        what = sentence(f"the last attempt ended: {failed.reason}: {failed.message}")
+        status = ongoing(s, Activity.STARTING, f"{what} Trying again")
     elif pod is not None and terminated(pod, names.SOURCE_CONTAINER) is not None:
-        status = ongoing(s, Activity.TRAINING, f"pod {objects.name(pod)} runs the pipeline.")
+        status = ongoing(s, Activity.TRAINING, f"pod {objects.name(pod)} runs the pipeline")
     elif pod is not None and has_started(pod):
-        status = ongoing(s, Activity.STARTING, f"pod {objects.name(pod)} fetches the source.")
+        status = ongoing(s, Activity.STARTING, f"pod {objects.name(pod)} fetches the source")
     else:
-        status = ongoing(s, Activity.STARTING, "the pod is on its way.")
+        status = ongoing(s, Activity.STARTING, "the pod is on its way")
     look = next_look(s.seen, s.now)
     return Plan(status=status).earlier(look).earlier(_time_to_start(s))
 
 
 def _time_to_start(s: Situation) -> timedelta | None:
     """What is left of spec.startTimeoutSeconds; None: it does not count (any more)."""
-    job, pod = s.seen.job, s.seen.newest_pod
     seconds = None if s.problem else s.spec.start_timeout_seconds
-    if job is None or seconds is None or (pod is not None and has_started(pod)):
+    since = began(s.seen)
+    started = s.seen.status.get("attempts", 0) > 1 or any(has_started(pod) for pod in s.seen.pods)
+    if seconds is None or since is None or started:
         return None
-    began = objects.moment((job.get("status") or {}).get("startTime"))
-    since = objects.created(pod) if pod else began or objects.created(job)
     return since + timedelta(seconds=seconds) - s.now

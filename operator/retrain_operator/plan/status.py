@@ -29,7 +29,7 @@ _CARRIED = (
 
 def ongoing(situation: Situation, reason: Activity | Reason, message: str) -> Status:
     """The status of a run that has not ended; ``reason`` may name what hinders it."""
-    said = _text(message)
+    said = sentence(message)
     return _status(
         situation,
         [
@@ -44,7 +44,9 @@ def final(
 ) -> Status:
     """The status of a run that has ended; ``result`` is the trainer's, if there is one."""
     outcome = OUTCOMES[reason]
-    said = _text(message if outcome.succeeded else f"{message} {outcome.remedy}".strip())
+    said = sentence(message, MAX_MESSAGE - len(outcome.remedy) - 1)
+    if not outcome.succeeded:
+        said = f"{said} {outcome.remedy}".strip()
     conditions = [
         _condition(situation, "Succeeded", str(outcome.succeeded), reason, said),
     ]
@@ -76,6 +78,11 @@ def terminated(pod: Object, container: str) -> Object | None:
     return state.get("terminated")
 
 
+def is_over(pod: Object) -> bool:
+    """Whether all containers of ``pod`` have ended for good."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
 def container_status(pod: Object, container: str) -> Object | None:
     status = pod.get("status") or {}
     both = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
@@ -87,12 +94,12 @@ def _status(situation: Situation, conditions: list[Object]) -> Status:
     status: Status = {key: before[key] for key in _CARRIED if key in before}
     status.setdefault("trigger", {"type": "Manual"})
     status |= _of_job(situation)
-    status["observedGeneration"] = objects_generation(situation)
+    status["observedGeneration"] = generation(situation)
     status["conditions"] = conditions
     return status
 
 
-def objects_generation(situation: Situation) -> int:
+def generation(situation: Situation) -> int:
     return int(situation.seen.run["metadata"].get("generation", 1))
 
 
@@ -113,8 +120,11 @@ def _of_job(situation: Situation) -> Status:
 
 def _of_pod(situation: Situation, pod: Object) -> Status:
     before = situation.seen.status
-    name = objects.name(pod)
-    attempts = int(before.get("attempts", 0)) + (name != before.get("podName"))
+    name, count = objects.name(pod), int(before.get("attempts", 0))
+    if name != before.get("podName", name) and is_over(pod) and len(situation.seen.pods) <= count:
+        # The latest pod is gone already; this one was counted before it.
+        return {}
+    attempts = count + (name != before.get("podName"))
     found: Status = {"podName": name, "attempts": max(attempts, len(situation.seen.pods))}
     # Reported while the run goes on, so that both can be looked at while it trains.
     source = container_result(pod, names.SOURCE_CONTAINER)
@@ -154,10 +164,15 @@ def _condition(
         "lastTransitionTime": before["lastTransitionTime"]
         if before and unchanged
         else timestamp(situation.now),
-        "observedGeneration": objects_generation(situation),
+        "observedGeneration": generation(situation),
     }
 
 
-def _text(message: str) -> str:
-    """``message`` on one line, as short as a condition should be."""
-    return "".join(c if c.isprintable() else " " for c in message)[:MAX_MESSAGE].strip()
+def sentence(text: str, limit: int = MAX_MESSAGE) -> str:
+    """``text`` on one line of at most ``limit`` characters, with a full stop; nothing of nothing.
+
+    Kubernetes ends some of its messages with one, some without, some with a comma.
+    """
+    line = "".join(char if char.isprintable() else " " for char in text)
+    line = line[: limit - 1].strip().rstrip(" .,:;")
+    return line if line.endswith(("!", "?")) or not line else f"{line}."

@@ -1,5 +1,6 @@
 """What keeps a pod from running, told in words that help."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,12 +9,14 @@ from retrain_core import names
 from retrain_core.outcome import Reason
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Object
-from retrain_operator.plan.status import container_status
+from retrain_operator.plan.status import container_status, is_over
 from retrain_operator.plan.types import Observed
 
 POD_EXPECTED = timedelta(seconds=5)
 """A Job has a pod by then, or its events say why not."""
 EVENTS_AGAIN = timedelta(seconds=15)
+EVENTS_AGAIN_AT_LAST = timedelta(minutes=5)
+"""Events are read, not watched: the less often the longer nothing has come of it."""
 VOLUMES_EXPECTED = timedelta(seconds=20)
 """A pod has its volumes by then, or its events say why not."""
 NODE_EXPECTED = timedelta(seconds=60)
@@ -26,7 +29,11 @@ class Trouble:
     message: str
 
 
-_PULL = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
+_PULL = {
+    *("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"),
+    *("ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed"),
+}
+_CLAIM_MISSING = re.compile(r'persistentvolumeclaim "[^"]*" not found')
 _CONFIG = {"CreateContainerConfigError"}
 _CREATE = {"CreateContainerError", "RunContainerError", "CrashLoopBackOff"}
 
@@ -34,13 +41,13 @@ _CREATE = {"CreateContainerError", "RunContainerError", "CrashLoopBackOff"}
 def trouble(seen: Observed, now: datetime) -> Trouble | None:
     """What hinders the newest attempt; None: nothing that is known."""
     pod = seen.newest_pod
-    if pod is None or _is_over(pod):
+    if pod is None or is_over(pod):
         return _without_pod(seen, now)
     if _stuck(pod, now):
         node = (pod.get("spec") or {}).get("nodeName", "its node")
         return Trouble(
             Reason.NODE_LOST,
-            f"pod {objects.name(pod)} should have ended, but node {node} does not say so.",
+            f"pod {objects.name(pod)} should have ended, but node {node} does not say so",
         )
     return _unscheduled(pod) or _waiting(pod) or _unmounted(pod, seen.events)
 
@@ -48,7 +55,7 @@ def trouble(seen: Observed, now: datetime) -> Trouble | None:
 def subject_of_events(seen: Observed, now: datetime) -> Object | None:
     """The object whose events have to be read before ``trouble`` can answer."""
     pod = seen.newest_pod
-    if pod is None or _is_over(pod):
+    if pod is None or is_over(pod):
         return seen.job if _pod_is_due(seen, now) else None
     late = now - objects.created(pod) >= VOLUMES_EXPECTED
     return pod if late and _is_creating(pod) else None
@@ -57,11 +64,14 @@ def subject_of_events(seen: Observed, now: datetime) -> Object | None:
 def next_look(seen: Observed, now: datetime) -> timedelta | None:
     """When ``trouble`` may answer differently though no object has changed."""
     pod = seen.newest_pod
-    if pod is None or _is_over(pod):
-        # Events are read, not watched.
-        if seen.job is None or seen.job_suspended:
+    if pod is None or is_over(pod):
+        since = _without_since(seen)
+        if since is None:
             return None
-        return EVENTS_AGAIN if _pod_is_due(seen, now) else POD_EXPECTED
+        waited = now - since
+        if waited < POD_EXPECTED:
+            return POD_EXPECTED - waited
+        return min(max(EVENTS_AGAIN, waited / 4), EVENTS_AGAIN_AT_LAST)
     if _is_creating(pod):
         return VOLUMES_EXPECTED
     if objects.being_deleted(pod):
@@ -78,25 +88,25 @@ def has_started(pod: Object) -> bool:
     return False
 
 
+def began(seen: Observed) -> datetime | None:
+    """Since when the Job may have a pod, by its controller's word; None: it may not (yet).
+
+    A Job that was suspended has its condition, and an old start, until the controller looks.
+    """
+    if seen.job is None or seen.job_suspended or objects.condition(seen.job, "Suspended"):
+        return None
+    return objects.moment((seen.job.get("status") or {}).get("startTime"))
+
+
 def _pod_is_due(seen: Observed, now: datetime) -> bool:
-    return (
-        seen.job is not None
-        and not seen.job_suspended
-        and now - _without_since(seen) >= POD_EXPECTED
-    )
+    since = _without_since(seen)
+    return since is not None and now - since >= POD_EXPECTED
 
 
-def _without_since(seen: Observed) -> datetime:
+def _without_since(seen: Observed) -> datetime | None:
     """Since when the Job, which has no pod that runs, could have one."""
-    assert seen.job is not None
-    if seen.newest_pod is not None:
-        return objects.created(seen.newest_pod)
-    began = objects.moment((seen.job.get("status") or {}).get("startTime"))
-    return began or objects.created(seen.job)
-
-
-def _is_over(pod: Object) -> bool:
-    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+    since, pod = began(seen), seen.newest_pod
+    return objects.created(pod) if since is not None and pod is not None else since
 
 
 def _is_creating(pod: Object) -> bool:
@@ -113,9 +123,9 @@ def _stuck(pod: Object, now: datetime) -> bool:
 
 def _without_pod(seen: Observed, now: datetime) -> Trouble | None:
     """Why there is no (further) pod. After a failure the Job lets time pass: that is no trouble."""
-    if not _pod_is_due(seen, now):
-        return None
     since = _without_since(seen)
+    if since is None or now - since < POD_EXPECTED:
+        return None
     refused = [
         event
         for event in seen.events
@@ -125,7 +135,7 @@ def _without_pod(seen: Observed, now: datetime) -> Trouble | None:
         return None
     said = str(refused[-1].get("message", ""))
     reason = Reason.QUOTA_EXCEEDED if "exceeded quota" in said else Reason.POD_REFUSED
-    return Trouble(reason, f"no pod can be created: {said}.")
+    return Trouble(reason, f"no pod can be created: {said}")
 
 
 def _last_seen(event: Object) -> datetime:
@@ -139,7 +149,10 @@ def _unscheduled(pod: Object) -> Trouble | None:
     found = objects.any_condition(pod, "PodScheduled")
     if found is None or found["status"] != "False" or found.get("reason") != "Unschedulable":
         return None
-    return Trouble(Reason.UNSCHEDULABLE, f"no node takes the pod: {found.get('message', '')}")
+    said = str(found.get("message", ""))
+    if _CLAIM_MISSING.search(said):
+        return Trouble(Reason.CONFIG_MISSING, f"the pod waits: {said}")
+    return Trouble(Reason.UNSCHEDULABLE, f"no node takes the pod: {said}")
 
 
 def _waiting(pod: Object) -> Trouble | None:
@@ -153,7 +166,7 @@ def _waiting(pod: Object) -> Trouble | None:
                 Reason.IMAGE_PULL_FAILED, f"image {image} cannot be pulled: {why}: {said}"
             )
         if why in _CONFIG:
-            return Trouble(Reason.CONFIG_MISSING, f"container {container} cannot be made: {said}.")
+            return Trouble(Reason.CONFIG_MISSING, f"container {container} cannot be made: {said}")
         if why in _CREATE:
             return Trouble(
                 Reason.CONTAINER_FAILED, f"container {container} cannot be started: {why}: {said}"
@@ -164,9 +177,8 @@ def _waiting(pod: Object) -> Trouble | None:
 def _unmounted(pod: Object, events: Sequence[Object]) -> Trouble | None:
     if not _is_creating(pod):
         return None
-    failed = [
-        event for event in events if event.get("reason") in ("FailedMount", "FailedAttachVolume")
-    ]
-    if not failed:
+    last = events[-1] if events else {}
+    if last.get("reason") not in ("FailedMount", "FailedAttachVolume"):
+        # What was missing for a moment, before the image was pulled, is none any more.
         return None
-    return Trouble(Reason.CONFIG_MISSING, f"the pod waits: {failed[-1].get('message', '')}.")
+    return Trouble(Reason.CONFIG_MISSING, f"the pod waits: {last.get('message', '')}")

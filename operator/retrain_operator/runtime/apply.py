@@ -52,7 +52,8 @@ async def _create(body: Object, client: KubeClient, store: Store) -> Refusal | N
         # Ours from before a crash, or somebody's: the next look will tell.
         return None
     except Refused as error:
-        return Refusal(error.status != 403, error.message)
+        # 403 is quota, 400 a webhook that names no code.
+        return Refusal(error.status == 422, error.message)
     return None
 
 

@@ -15,15 +15,19 @@ class Health:
         self._resync_seconds = resync_seconds
         self._resynced: float | None = None
         self._written: dict[str, tuple[int, float]] = {}
+        self._seen = 0
+        """Newest version that the watch has told of anything."""
 
     def wrote(self, uid: str, version: int) -> None:
-        """A status was written: the watch should tell of it."""
-        self._written.setdefault(uid, (version, self._clock()))
+        """A status was written: the watch should tell of it, unless it was faster."""
+        if version > self._seen:
+            self._written.setdefault(uid, (version, self._clock()))
 
-    def saw(self, uid: str, version: int | None) -> None:
-        """The watch told of the object at ``version``; None: that it is gone."""
+    def saw(self, uid: str, version: int, *, gone: bool = False) -> None:
+        """The watch told of the object at ``version``, or that it is gone."""
+        self._seen = max(self._seen, version)
         wanted = self._written.get(uid)
-        if wanted is not None and (version is None or version >= wanted[0]):
+        if wanted is not None and (gone or version >= wanted[0]):
             del self._written[uid]
 
     def resynced(self) -> None:

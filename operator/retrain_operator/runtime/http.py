@@ -30,4 +30,6 @@ async def serve(port: int, health: Health, metrics: Metrics) -> tuple[web.AppRun
     await runner.setup()
     site = web.TCPSite(runner, port=port)
     await site.start()
-    return runner, int(runner.addresses[0][1])
+    # For port 0, IPv4 and IPv6 each get their own.
+    address = min(runner.addresses, key=len)
+    return runner, int(address[1])

@@ -55,9 +55,11 @@ async def run(config: Config, access: Configuration, stop: asyncio.Event) -> Non
         health.resynced()
         logger.info("%d TrainingRuns", len(store.keys()))
         # Before kopf, which ends every task that was started after it.
-        workers = [asyncio.create_task(reconciler.work()) for _ in range(config.workers)]
+        workers = [asyncio.create_task(reconciler.work(stop)) for _ in range(config.workers)]
         workers.append(asyncio.create_task(_keep_resyncing(reconciler, config)))
         await watch(_teller(store, queue, health), config.namespaces, stop)
+        # Kopf takes the signals to itself.
+        stop.set()
         await _drain(queue)
     finally:
         for worker in workers:
@@ -73,7 +75,7 @@ def _teller(
     def told(kind: Kind, item: Object, gone: bool) -> None:
         key = store.drop(kind, item) if gone else store.put(kind, item)
         if kind is TRAINING_RUN:
-            health.saw(objects.uid(item), None if gone else objects.version(item))
+            health.saw(objects.uid(item), objects.version(item), gone=gone)
         queue.add(key)
 
     return told
@@ -81,17 +83,21 @@ def _teller(
 
 async def _wait_for_crd(client: KubeClient) -> None:
     """The CRDs may come with the same installation, a moment later."""
+    problem = (
+        f"the API server does not know {TRAINING_RUN.plural} of {TRAINING_RUN.api_version}:"
+        " install the CRDs (kubectl apply --server-side -k crds, or crds.enabled in the chart)"
+    )
+    failure = problem
     for _ in range(CRD_SECONDS):
         try:
             if await client.served(TRAINING_RUN):
                 return
+            failure = problem
         except ApiError as error:
-            logger.warning("the API server does not answer: %s", error)
+            failure = f"the API server does not answer: {error}"
+            logger.warning("%s", failure)
         await asyncio.sleep(1)
-    raise CannotStart(
-        f"the API server does not know {TRAINING_RUN.plural} of {TRAINING_RUN.api_version}:"
-        " install the CRDs (kubectl apply --server-side -k crds, or crds.enabled in the chart)"
-    )
+    raise CannotStart(failure)
 
 
 async def _list_until_done(client: KubeClient, store: Store, namespaces: list[str]) -> set[Key]:

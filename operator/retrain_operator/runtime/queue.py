@@ -7,7 +7,6 @@ more afterwards; a key that failed comes back later, each time twice as late.
 import asyncio
 import random
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -22,13 +21,13 @@ class WorkQueue(Generic[K]):
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._waiting: OrderedDict[K, float] = OrderedDict()
+        self._waiting: dict[K, float] = {}
         self._working: set[K] = set()
         self._dirty: set[K] = set()
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
-        self._ready = asyncio.Condition()
-        self._wakers: set[asyncio.Task[None]] = set()
+        self._ready: asyncio.Queue[K] = asyncio.Queue()
+        """The keys of ``_waiting``, in the same order."""
 
     def add(self, key: K) -> None:
         """Let ``key`` be worked on as soon as possible."""
@@ -36,7 +35,7 @@ class WorkQueue(Generic[K]):
             self._dirty.add(key)
         elif key not in self._waiting:
             self._waiting[key] = self._clock()
-            self._wake()
+            self._ready.put_nowait(key)
 
     def add_after(self, key: K, seconds: float) -> None:
         """Let ``key`` be worked on after ``seconds``, or sooner if it is to be anyway."""
@@ -64,11 +63,10 @@ class WorkQueue(Generic[K]):
 
     async def take(self) -> K:
         """The key that waits longest, which is now at work until ``done``."""
-        async with self._ready:
-            await self._ready.wait_for(lambda: bool(self._waiting))
-            key, _ = self._waiting.popitem(last=False)
-            self._working.add(key)
-            return key
+        key = await self._ready.get()
+        del self._waiting[key]
+        self._working.add(key)
+        return key
 
     def done(self, key: K) -> None:
         """``key`` is no longer at work."""
@@ -94,12 +92,3 @@ class WorkQueue(Generic[K]):
     def _due(self, key: K) -> None:
         self._timers.pop(key, None)
         self.add(key)
-
-    def _wake(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._notify())
-        self._wakers.add(task)
-        task.add_done_callback(self._wakers.discard)
-
-    async def _notify(self) -> None:
-        async with self._ready:
-            self._ready.notify()

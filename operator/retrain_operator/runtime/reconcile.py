@@ -40,9 +40,9 @@ class Reconciler:
     metrics: Metrics
     now: Callable[[], datetime] = utc_now
 
-    async def work(self) -> None:
-        """Take keys and look at them until cancelled."""
-        while True:
+    async def work(self, stop: asyncio.Event) -> None:
+        """Take keys and look at them; none after the pass during which ``stop`` was set."""
+        while not stop.is_set():
             key = await self.queue.take()
             try:
                 await self._pass(key)

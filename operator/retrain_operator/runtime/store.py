@@ -3,7 +3,6 @@
 It may lag behind the API server; what is absent from it may exist all the same.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable
 
 from retrain_core import names
@@ -25,22 +24,25 @@ class Store:
     """Newest known versions; an older one never replaces a newer one."""
 
     def __init__(self) -> None:
-        self._objects: dict[Kind, dict[Key, dict[str, Object]]] = {
-            kind: defaultdict(dict) for kind in KINDS
-        }
+        self._objects: dict[Kind, dict[Key, dict[str, Object]]] = {kind: {} for kind in KINDS}
+        self._gone: dict[Kind, dict[str, int]] = {kind: {} for kind in KINDS}
+        """Uid and last version of what was dropped since the last full listing."""
 
     def put(self, kind: Kind, item: Object) -> Key:
         """Keep ``item`` unless something newer is known; returns its key."""
-        key = key_of(kind, item)
-        known = self._objects[kind][key].get(objects.uid(item))
-        if known is None or objects.version(known) <= objects.version(item):
+        key, uid, version = key_of(kind, item), objects.uid(item), objects.version(item)
+        known = self._objects[kind].get(key, {}).get(uid)
+        if version <= self._gone[kind].get(uid, -1):
+            return key
+        if known is None or objects.version(known) <= version:
             item["metadata"].pop("managedFields", None)
-            self._objects[kind][key][objects.uid(item)] = item
+            self._objects[kind].setdefault(key, {})[uid] = item
         return key
 
     def drop(self, kind: Kind, item: Object) -> Key:
         """Forget ``item``; returns its key."""
         key = key_of(kind, item)
+        self._gone[kind][objects.uid(item)] = objects.version(item)
         known = self._objects[kind].get(key)
         if known is not None:
             known.pop(objects.uid(item), None)
@@ -53,13 +55,16 @@ class Store:
     ) -> set[Key]:
         """Take a full listing of ``kind`` made at ``version``; returns the keys that it changed.
 
-        ``namespaces`` are those it covers; empty: all. What is newer than the listing stays.
+        ``namespaces`` are those it covers; empty: all. What is newer than the listing stays, and
+        what was dropped while it was made stays away.
         """
         changed = set()
         uids = set()
         for item in listed:
             uids.add(objects.uid(item))
             known = self._objects[kind].get(key_of(kind, item), {}).get(objects.uid(item))
+            if objects.version(item) <= self._gone[kind].get(objects.uid(item), -1):
+                continue
             if known is None or objects.version(known) < objects.version(item):
                 changed.add(self.put(kind, item))
         covered = set(namespaces)
@@ -67,6 +72,7 @@ class Store:
             gone = objects.uid(item) not in uids and objects.version(item) <= version
             if gone and (not covered or objects.namespace(item) in covered):
                 changed.add(self.drop(kind, item))
+        self._gone[kind].clear()
         return changed
 
     def run(self, key: Key) -> Object | None:
