@@ -40,6 +40,8 @@ verify: lint ## lint, manifests, locks, and that what is generated is current
 	python scripts/pod_schema.py --check
 	python scripts/crds.py --check
 	python scripts/reasons.py | diff -u docs/reasons.md -
+	python scripts/reference.py | diff -u docs/trainingrun.md -
+	python scripts/chart_readme.py | diff -u charts/retrain/README.md -
 	scripts/lock --check
 
 .PHONY: generate
@@ -47,6 +49,8 @@ generate: .venv-dev ## Write from the code what is generated: CRDs, references, 
 	python scripts/pod_schema.py
 	python scripts/crds.py
 	python scripts/reasons.py > docs/reasons.md
+	python scripts/reference.py > docs/trainingrun.md
+	python scripts/chart_readme.py > charts/retrain/README.md
 
 .PHONY: lock
 lock: .venv-dev ## Lock the requirements of pyproject.toml; all anew with UPGRADE=1
