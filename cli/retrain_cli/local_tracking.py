@@ -44,6 +44,21 @@ def local_tracking(home: Home) -> Iterator[Callable[[Mapping[str, str]], str]]:
             server.wait()
 
 
+def server_command(home: Home, port: int) -> list[str]:
+    """The command of an MLflow server on the store of ``home``, for this machine alone."""
+    return [
+        *(sys.executable, "-P", "-m", "mlflow", "server", "--workers", "1"),
+        *("--host", "127.0.0.1", "--port", str(port)),
+        *("--backend-store-uri", home.tracking_uri),
+        *("--artifacts-destination", str(home.folder / "mlflow" / "artifacts")),
+    ]
+
+
+def server_environment() -> dict[str, str]:
+    """Without what nobody asks for here: it takes seconds and a gigabyte."""
+    return os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+
 def _needs_server(packages: Mapping[str, str]) -> bool:
     ours = importlib.metadata.version("mlflow")
     if "mlflow" in packages:
@@ -55,17 +70,14 @@ def _start(home: Home) -> tuple[subprocess.Popen[bytes], str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [
-        *(sys.executable, "-P", "-m", "mlflow", "server"),
-        *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
-        *("--backend-store-uri", home.tracking_uri),
-        *("--artifacts-destination", str(home.folder / "mlflow" / "artifacts")),
-    ]
-    env = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     log = home.logs / "mlflow-server.log"
     with open(log, "wb") as output:
         server = subprocess.Popen(
-            command, env=env, stdout=output, stderr=output, start_new_session=True
+            server_command(home, port),
+            env=server_environment(),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
     uri = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + START_SECONDS

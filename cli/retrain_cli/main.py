@@ -3,14 +3,25 @@
 import gc
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-MANIFEST = click.Path(path_type=Path, dir_okay=False)
+MANIFEST = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Program(click.Group):
+    """Called by the name it was typed with: as a plugin of kubectl that is two words."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        if Path(sys.argv[0]).stem == "kubectl-retrain":
+            extra.setdefault("prog_name", "kubectl retrain")
+        return super().main(*args, **extra)
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="retrain")
 def main() -> None:
     """Retrain machine-learning models: a git repository's DVC pipeline in, a recorded, registered
@@ -56,6 +67,65 @@ def run(
     # The collector would look once more at everything that was imported: a second of CPU.
     gc.freeze()
     sys.exit(code)
+
+
+@main.command()
+@click.option("-f", "--filename", type=MANIFEST, required=True, help="Manifest of a TrainingRun.")
+@click.option("-n", "--namespace", help="Namespace of the run.  [default: manifest, context]")
+@click.option("--context", help="Context of the kubeconfig.  [default: the current one]")
+@click.option("--kubeconfig", type=FILE, help="Kubeconfig.  [default: KUBECONFIG, ~/.kube/config]")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a parameter, as spec.dvc.params does. May be repeated.",
+)
+@click.option("--revision", help="Train this branch, tag or commit: spec.source.git.revision.")
+@click.option("--name", help="Name of the run.  [default: the manifest's]")
+@click.option("--generate-name", is_flag=True, help="A name of its own each time: NAME-xxxxx.")
+@click.option("--wait", is_flag=True, help="Show stages and logs; end with the run's exit code.")
+@click.option("--timeout", type=click.FloatRange(min=0), help="Seconds to wait at most.")
+@click.option("--cancel-on-interrupt", is_flag=True, help="Ctrl-C and SIGTERM cancel the run.")
+@click.option("-q", "--quiet", is_flag=True, help="While waiting, leave out what stages print.")
+@click.option("-o", "--output", type=click.Choice(["name", "json", "yaml"]), help="Print the run.")
+def submit(**typed: Any) -> None:
+    """Train on a cluster: create the TrainingRun of a manifest, and perhaps wait for it.
+
+    With --wait the exit code is 0 if the run succeeded, else the one of its reason; 124 if it has
+    not ended within --timeout, 130 if waiting was interrupted. A cluster that cannot be used is 1.
+    """
+    from retrain_cli.submit import Options, submit_manifest
+
+    if typed["name"] and typed["generate_name"]:
+        raise click.UsageError("--name and --generate-name exclude each other")
+    if not typed["wait"] and (typed["timeout"] is not None or typed["cancel_on_interrupt"]):
+        raise click.UsageError("--timeout and --cancel-on-interrupt are about --wait")
+    sys.exit(submit_manifest(Options(**typed)))
+
+
+@main.command()
+@click.option("-f", "--filename", type=MANIFEST, required=True, help="Manifest of a TrainingRun.")
+@click.option("--trainer-image", help="The operator's.  [default: that of this version]")
+@click.option("--defaults", type=FILE, help="The operator's `defaults`: a part of a spec, as YAML.")
+@click.option("-n", "--namespace", help="Namespace of the run.  [default: the manifest's]")
+@click.option(
+    "-o", "--output", type=click.Choice(["json", "yaml"]), default="yaml", show_default=True
+)
+def render(
+    filename: Path,
+    trainer_image: str | None,
+    defaults: Path | None,
+    namespace: str | None,
+    output: str,
+) -> None:
+    """Print the Job that the operator would create for a TrainingRun; needs no cluster.
+
+    It lacks the reference to its TrainingRun, which has no uid yet.
+    """
+    from retrain_cli.render import render_manifest
+
+    sys.exit(render_manifest(filename, trainer_image, defaults, namespace, output))
 
 
 @main.command()

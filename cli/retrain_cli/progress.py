@@ -83,8 +83,3 @@ class ConsoleReporter:
         if self._status is not None:
             self._status.stop()
             self._status = None
-
-
-def console_reporter(stream: TextIO, *, verbose: bool) -> ConsoleReporter:
-    """The reporter of the command line; not a terminal: a line per stage and the warnings."""
-    return ConsoleReporter(stream, verbose=verbose)

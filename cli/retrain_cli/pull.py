@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from retrain_cli.home import Home, changed_files, find_root, head
-from retrain_cli.run import read_manifest
+from retrain_cli.manifest import read_manifest
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in
 from retrain_core.spec import TrainingRunSpec

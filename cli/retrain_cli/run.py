@@ -6,21 +6,19 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
-
-import yaml
-from pydantic import ValidationError
+from typing import TextIO
 
 from retrain_cli.home import Home, changed_files, head
+from retrain_cli.manifest import read_manifest
 from retrain_cli.output import print_run
-from retrain_cli.progress import ConsoleReporter, console_reporter
+from retrain_cli.progress import ConsoleReporter
 from retrain_cli.summary import print_summary
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in
 from retrain_core.result import Result
-from retrain_core.spec import DVC, ManifestError, TrainingRun, parse_training_run
+from retrain_core.spec import TrainingRun
 from retrain_trainer.interrupt import Interrupted, Interruption
 from retrain_trainer.job import Job, LocalStores
 from retrain_trainer.progress import Progress
@@ -44,7 +42,7 @@ def run_manifest(options: Options) -> int:
     """Carry out `retrain run`; returns its exit code."""
     redact = redactor(secrets_in(os.environ))
     with _own_stdout() as stdout:
-        reporter = console_reporter(own_stderr(), verbose=options.verbose)
+        reporter = ConsoleReporter(own_stderr(), verbose=options.verbose)
         started = datetime.now(UTC)
         progress = Progress()
         run: TrainingRun | None = None
@@ -72,47 +70,6 @@ def run_manifest(options: Options) -> int:
         )
     reason = result.reason or Reason.INTERNAL_ERROR
     return OUTCOMES[reason].exit_code
-
-
-def read_manifest(filename: Path, overrides: tuple[str, ...] = ()) -> TrainingRun:
-    """The TrainingRun in a file, with `--set` applied to spec.dvc.params.
-
-    Raises:
-        RunFailed: InvalidSpec.
-    """
-    try:
-        run = parse_training_run(filename.read_text())
-    except OSError as error:
-        raise RunFailed(Reason.INVALID_SPEC, f"{filename}: {error.strerror}") from error
-    except (ManifestError, UnicodeDecodeError) as error:
-        problems = getattr(error, "problems", None) or (error,)
-        raise RunFailed(
-            Reason.INVALID_SPEC, "\n".join(f"{filename}: {problem}" for problem in problems)
-        ) from error
-    params = dict(run.spec.dvc.params)
-    for override in overrides:
-        key, separator, value = override.partition("=")
-        if not separator or not key:
-            raise RunFailed(Reason.INVALID_SPEC, f"--set {override}: must be KEY=VALUE")
-        params[key] = _value(value)
-    if not overrides:
-        return run
-    try:
-        dvc = DVC.model_validate(run.spec.dvc.to_api() | {"params": params})
-    except ValidationError as error:
-        raise RunFailed(
-            Reason.INVALID_SPEC, f"--set: {error.errors()[0]['msg']}, in {', '.join(overrides)}"
-        ) from error
-    return run.model_copy(update={"spec": run.spec.model_copy(update={"dvc": dvc})})
-
-
-def _value(text: str) -> Any:
-    """``text`` as YAML has it; a date is a text, as in manifests."""
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-    return text if isinstance(value, date) else value
 
 
 def _execute(

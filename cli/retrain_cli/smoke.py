@@ -4,7 +4,6 @@ Deterministic, in seconds, without credentials; nothing is recorded, pushed or r
 """
 
 import hashlib
-import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -61,7 +60,9 @@ def smoke(
     override_params(project, spec.smoke.params, "spec.smoke.params")
     update_imports(project, (), plan)
     python = environment.inspect()
-    execution = Execution(_environment(python.bin, state), interruption, report, run_cache=False)
+    execution = Execution(
+        _environment(python.search_path, state), interruption, report, run_cache=False
+    )
     try:
         for event in run_stages(project, plan, {ALL}, execution):
             if isinstance(event, StageStarted):
@@ -98,10 +99,10 @@ def _replace_inputs(project: Path, smoke: Smoke) -> None:
         replace_input(project, target, project / source)
 
 
-def _environment(python: str, state: Path) -> Mapping[str, str]:
+def _environment(search_path: str, state: Path) -> Mapping[str, str]:
     """Code that logs to MLflow logs to a folder that is thrown away."""
     return {
-        "PATH": f"{python}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PATH": search_path,
         "PYTHONUNBUFFERED": "1",
         "PYTHONHASHSEED": "0",
         "MLFLOW_TRACKING_URI": (state / "mlruns").as_uri(),

@@ -1,6 +1,7 @@
 """The end of a run in a few lines: what ran, how good it is, what became of it, where to look."""
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from rich.console import Console
@@ -27,7 +28,8 @@ def print_summary(
     reason = result.reason or Reason.INTERNAL_ERROR
     outcome = OUTCOMES[reason]
     if result.metrics:
-        console.print(_metrics(progress))
+        previous = progress.model.previous_version if progress.model else None
+        console.print(metrics_table(progress.metrics, progress.champion_metrics, previous))
     colour = "green" if outcome.succeeded else "red"
     console.print(f"[bold {colour}]{reason}[/]: {escape(result.message)}")
     if not outcome.succeeded:
@@ -37,18 +39,26 @@ def print_summary(
         for name, value in _where(progress, result.model, home, alias):
             console.print(f"  [dim]{name}[/] {escape(value)}")
     if smoke:
-        _step_summary(result)
+        step_summary(
+            f"Smoke training: {reason}",
+            result.message,
+            stages=[(stage.name, stage.state, stage.seconds) for stage in result.stages],
+            metrics={metric.name: float(metric.value) for metric in result.metrics},
+        )
 
 
-def _metrics(progress: Progress) -> Table:
+def metrics_table(
+    metrics: Mapping[str, float],
+    champion: Mapping[str, float] | None = None,
+    champion_version: str | None = None,
+) -> Table:
+    """The measured values, beside the champion's where there are any."""
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     table.add_column("metric")
     table.add_column("this run", justify="right")
-    champion = progress.champion_metrics
-    previous = progress.model.previous_version if progress.model else None
     if champion:
-        table.add_column(f"champion (version {previous})", justify="right")
-    for name, value in sorted(progress.metrics.items()):
+        table.add_column(f"champion (version {champion_version})", justify="right")
+    for name, value in sorted(metrics.items()):
         row = [escape(name), f"{value:.6g}"]
         if champion:
             row.append(f"{champion[name]:.6g}" if name in champion else "")
@@ -80,19 +90,40 @@ def load_line(reference: str, tracking_uri: str, file: str | None) -> str:
     return f'import mlflow; {set_uri}mlflow.artifacts.download_artifacts("{reference}")'
 
 
-def _step_summary(result: Result) -> None:
-    """What a CI service shows beside the job, where it offers a file for it."""
+def step_summary(
+    title: str,
+    text: str,
+    *,
+    stages: Sequence[tuple[str, str, float]],
+    metrics: Mapping[str, float],
+    facts: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Write what a CI service shows beside the job, where it offers a file for it.
+
+    ``stages`` are name, state and seconds.
+    """
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path:
         return
-    lines = [f"### Smoke training: {result.reason}", "", result.message, ""]
-    if result.stages:
-        lines += ["| stage | state | seconds |", "|---|---|---|"]
-        lines += [f"| {s.name} | {s.state} | {s.seconds:.1f} |" for s in result.stages]
-        lines.append("")
-    if result.metrics:
-        lines += ["| metric | value |", "|---|---|"]
-        lines += [f"| {m.name} | {float(m.value):.6g} |" for m in result.metrics]
-        lines.append("")
+    lines = [f"### {title}", "", text, ""]
+    lines += _markdown_table(("", ""), facts)
+    lines += _markdown_table(
+        ("stage", "state", "seconds"),
+        [(name, state, f"{seconds:.1f}") for name, state, seconds in stages],
+    )
+    lines += _markdown_table(
+        ("metric", "value"), [(name, f"{value:.6g}") for name, value in metrics.items()]
+    )
     with open(path, "a", encoding="utf-8") as file:
         file.write("\n".join(lines))
+
+
+def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    if not rows:
+        return []
+    cells = [head, ["---"] * len(head), *rows]
+    return [*("| " + " | ".join(_cell(text) for text in row) + " |" for row in cells), ""]
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", r"\|").split())

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from retrain_cli.home import Home
+from retrain_cli.local_tracking import server_command, server_environment
 
 
 def serve(source: Path, port: int) -> int:
@@ -16,12 +17,6 @@ def serve(source: Path, port: int) -> int:
         )
         return 1
     print(f"MLflow is at http://127.0.0.1:{port} in a moment; stop it with Ctrl-C", file=sys.stderr)
-    command = [
-        *(sys.executable, "-P", "-m", "mlflow", "server", "--workers", "1"),
-        *("--host", "127.0.0.1", "--port", str(port)),
-        *("--backend-store-uri", home.tracking_uri),
-        *("--artifacts-destination", str(home.folder / "mlflow" / "artifacts")),
-    ]
-    env = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"}
+    env = server_environment() | {"PYTHONWARNINGS": "ignore"}
     # In our place: whoever ends us ends the server.
-    return os.execve(sys.executable, command, env)  # noqa: S606
+    return os.execve(sys.executable, server_command(home, port), env)  # noqa: S606

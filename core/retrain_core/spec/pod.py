@@ -44,9 +44,11 @@ _FOLDERS = ", ".join(f"'{folder}'" for folder in OWN_FOLDERS)
 _VOLUMES = ", ".join(f"'{volume}'" for volume in names.VOLUMES)
 _NOT_RESERVED = keys_without(
     r"^([a-z0-9.-]+\.)?retrain\.dev/|^batch\.kubernetes\.io/|^kueue\.x-k8s\.io/queue-name$"
-    r"|^app\.kubernetes\.io/(name|managed-by)$|^(controller-uid|job-name)$",
+    r"|^app\.kubernetes\.io/(name|managed-by)$|^(controller-uid|job-name)$"
+    r"|^container\.apparmor\.security\.beta\.kubernetes\.io/",
     "keys under retrain.dev/ and batch.kubernetes.io/, app.kubernetes.io/name and managed-by,"
-    " and Kueue's queue are set by Retrain and by the Job (the queue: spec.queueName)",
+    " and Kueue's queue are set by Retrain and by the Job (the queue: spec.queueName);"
+    " AppArmor's are not allowed",
 )
 
 RULES: dict[str, tuple[Rule, ...]] = {

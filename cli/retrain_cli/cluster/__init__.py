@@ -1,0 +1,1 @@
+"""TrainingRuns on a cluster, seen from outside it. Imported only by the commands that need one."""

@@ -1,0 +1,54 @@
+"""The manifest that a command is given, with what was typed beside it."""
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from retrain_core.outcome import Reason, RunFailed
+from retrain_core.spec import DVC, ManifestError, TrainingRun, parse_training_run
+
+
+def read_manifest(filename: Path, overrides: tuple[str, ...] = ()) -> TrainingRun:
+    """The TrainingRun in a file (`-`: standard input), `--set` applied to spec.dvc.params.
+
+    Raises:
+        RunFailed: InvalidSpec.
+    """
+    try:
+        text = sys.stdin.read() if filename == Path("-") else filename.read_text()
+        run = parse_training_run(text)
+    except OSError as error:
+        raise RunFailed(Reason.INVALID_SPEC, f"{filename}: {error.strerror}") from error
+    except (ManifestError, UnicodeDecodeError) as error:
+        problems = getattr(error, "problems", None) or (error,)
+        raise RunFailed(
+            Reason.INVALID_SPEC, "\n".join(f"{filename}: {problem}" for problem in problems)
+        ) from error
+    params = dict(run.spec.dvc.params)
+    for override in overrides:
+        key, separator, value = override.partition("=")
+        if not separator or not key:
+            raise RunFailed(Reason.INVALID_SPEC, f"--set {override}: must be KEY=VALUE")
+        params[key] = _value(value)
+    if not overrides:
+        return run
+    try:
+        dvc = DVC.model_validate(run.spec.dvc.to_api() | {"params": params})
+    except ValidationError as error:
+        raise RunFailed(
+            Reason.INVALID_SPEC, f"--set: {error.errors()[0]['msg']}, in {', '.join(overrides)}"
+        ) from error
+    return run.model_copy(update={"spec": run.spec.model_copy(update={"dvc": dvc})})
+
+
+def _value(text: str) -> Any:
+    """``text`` as YAML has it; a date is a text, as in manifests."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    return text if isinstance(value, date) else value

@@ -1,0 +1,1 @@
+"""TrainingRuns on a real cluster: Retrain installed by Helm, pods, git, S3 and MLflow."""

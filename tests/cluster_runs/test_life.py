@@ -1,0 +1,118 @@
+"""Suspend, resume, cancel, delete, deadlines, and an upgrade with a run in flight."""
+
+import pytest
+
+from cluster_runs.installed import upgrade
+from cluster_runs.kubectl import Kubectl, KubectlFailed
+from cluster_runs.team import GATE, GIT_CA, Object, Team
+
+
+def gated(team: Team, **parts: object) -> Object:
+    """A spec whose train stage waits at the gate."""
+    variables = [GIT_CA, {"name": "TOY_GATE", "value": GATE}]
+    return team.spec(pod={"env": variables}, **parts)
+
+
+def patch(team: Team, run: str, field: str, value: str) -> str:
+    body = f'{{"spec": {{"{field}": {value}}}}}'
+    return team.kubectl("patch", "trun", run, "--type=merge", "-p", body)
+
+
+def test_a_suspended_run_stops_and_goes_on_where_it_was(team: Team) -> None:
+    team.apply("toy", gated(team))
+    first = team.pod_in_stage("toy", "train")
+    patch(team, "toy", "suspend", "true")
+    team.wait_for("toy", "Suspended")
+    team.kubectl.wait(f"pod/{first}", "delete")
+    assert team.kubectl.list("pods") == []
+    patch(team, "toy", "suspend", "false")
+    second = team.pod_in_stage("toy", "train", other_than=first)
+    team.open_gate(second)
+    status = team.finished("toy")
+    assert status["conditions"][0]["reason"] == "Trained", status
+    assert status["stages"][0]["state"] in ("Unchanged", "Restored")
+    assert len(team.client().search_model_versions(f"name='{team.name}'")) == 1
+
+
+def test_a_run_that_is_made_suspended_starts_nothing_until_it_is_resumed(team: Team) -> None:
+    team.apply("toy", team.spec(suspend=True))
+    team.wait_for("toy", "Suspended")
+    assert team.kubectl.list("jobs") == []
+    patch(team, "toy", "suspend", "false")
+    assert team.finished("toy")["conditions"][0]["reason"] == "Trained"
+
+
+def test_a_cancelled_run_stops_keeps_its_record_and_ends_its_mlflow_run(team: Team) -> None:
+    team.apply("toy", gated(team))
+    team.pod_in_stage("toy", "train")
+    patch(team, "toy", "cancel", "true")
+    status = team.finished("toy")
+    assert status["conditions"][0]["reason"] == "Cancelled", status
+    assert status["commit"] == team.repository.sha()
+    assert team.kubectl.list("jobs") == []
+    assert team.kubectl.list("pods") == []
+    assert team.client().get_run(status["mlflow"]["runID"]).info.status == "KILLED"
+    with pytest.raises(KubectlFailed, match="cancel"):
+        patch(team, "toy", "cancel", "false")
+
+
+def test_a_deleted_run_leaves_no_object(team: Team) -> None:
+    team.apply("toy", gated(team))
+    pod = team.pod_in_stage("toy", "train")
+    team.kubectl("delete", "trun", "toy")
+    team.kubectl.wait(f"pod/{pod}", "delete")
+    kinds = "truns,jobs,pods,configmaps,secrets,serviceaccounts"
+    left = {
+        (found["kind"], found["metadata"]["name"])
+        for found in team.kubectl.list(kinds)
+        if found["metadata"]["name"] not in ("kube-root-ca.crt", "default")
+    }
+    assert left == {("Secret", "git"), ("Secret", "store"), ("ConfigMap", "git-ca")}
+
+
+def test_a_changed_spec_is_refused_with_a_sentence(team: Team) -> None:
+    team.apply("toy", team.spec(suspend=True))
+    with pytest.raises(KubectlFailed) as refused:
+        patch(team, "toy", "retries", "5")
+    assert "immutable" in str(refused.value) or "new TrainingRun" in str(refused.value)
+
+
+def test_a_run_that_takes_too_long_ends_at_its_deadline(team: Team) -> None:
+    team.apply("toy", gated(team, timeoutSeconds=25))
+    status = team.finished("toy")
+    assert status["conditions"][0]["reason"] == "DeadlineExceeded", status
+    assert "25 s" in status["conditions"][0]["message"]
+    assert team.client().get_run(status["mlflow"]["runID"]).info.status == "KILLED"
+
+
+def test_a_job_of_this_name_that_is_not_ours_is_left_alone(team: Team) -> None:
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "toy"},
+        "spec": {
+            "suspend": True,
+            "template": {
+                "spec": {
+                    "restartPolicy": "Never",
+                    "containers": [{"name": "main", "image": "localhost/probe:test"}],
+                }
+            },
+        },
+    }
+    team.kubectl.apply(job)
+    before = team.kubectl.get("job", "toy")
+    team.apply("toy")
+    assert team.finished("toy")["conditions"][0]["reason"] == "NameTaken"
+    assert team.kubectl.get("job", "toy")["metadata"] == before["metadata"]
+
+
+def test_an_upgrade_of_the_chart_leaves_a_run_in_flight_alone(team: Team, kubectl: Kubectl) -> None:
+    team.apply("toy", gated(team))
+    pod = team.pod_in_stage("toy", "train")
+    job = team.kubectl.get("job", "toy")["metadata"]["uid"]
+    upgrade(kubectl, config__workers="8")
+    team.open_gate(pod)
+    status = team.finished("toy")
+    assert status["conditions"][0]["reason"] == "Trained", status
+    assert (status["jobUID"], status["podName"], status["attempts"]) == (job, pod, 1)

@@ -1,0 +1,84 @@
+"""What the pages say is complete, current, and run by a test."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from documentation.page import DOCS, ROOT, Command, File, steps
+from documentation.test_cluster import KIND, OWN
+from retrain_core.outcome import Activity, Reason
+from retrain_core.spec.manifest import parse_training_run
+
+GENERATED = {"reasons.md": "scripts/reasons.py", "trainingrun.md": "scripts/reference.py"}
+RUN_BY_TESTS = [("quickstart.md", "On a laptop"), *KIND, *OWN]
+PAGES = sorted(page.name for page in DOCS.glob("*.md"))
+OTHERS = {"argocd.md"}
+"""Their commands want what no test has: an Argo CD."""
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in OTHERS])
+def test_every_command_of_a_page_is_run_by_a_test(page: str) -> None:
+    commands = [step.text for step in steps(page) if isinstance(step, Command)]
+    run = [
+        step.text
+        for name, heading in RUN_BY_TESTS
+        if name == page
+        for step in steps(page, heading)
+        if isinstance(step, Command)
+    ]
+    assert sorted(run) == sorted(commands)
+
+
+def test_files_and_commands_are_found_in_their_order() -> None:
+    found = steps("quickstart.md", "From CI")
+    assert isinstance(found[0], File)
+    assert found[0].name == "role.yaml"
+    assert found[1] == Command("kubectl apply -n iris -f role.yaml")
+
+
+@pytest.mark.parametrize("word", [*Reason, *Activity])
+def test_each_reason_has_its_place_in_troubleshooting(word: str) -> None:
+    text = (DOCS / "troubleshooting.md").read_text()
+    (section,) = re.findall(rf"^### {word}\n\n(.+?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert len(section.split()) > 5
+
+
+def test_troubleshooting_knows_no_reason_that_does_not_exist() -> None:
+    headings = re.findall(r"^### (\w+)$", (DOCS / "troubleshooting.md").read_text(), re.MULTILINE)
+    assert sorted(headings) == sorted([*Reason, *Activity])
+
+
+@pytest.mark.parametrize("page", GENERATED)
+def test_what_is_generated_is_current(page: str) -> None:
+    done = subprocess.run(
+        [sys.executable, GENERATED[page]], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == (DOCS / page).read_text()
+
+
+def test_the_manifest_of_the_reference_is_a_manifest() -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", (DOCS / "trainingrun.md").read_text(), re.DOTALL)
+    assert parse_training_run(block).metadata.name == "iris"
+
+
+@pytest.mark.parametrize(
+    "page", [Path("README.md"), *(Path("docs") / page for page in PAGES)], ids=str
+)
+def test_links_into_the_repository_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"`[^`\n]+`", "", (ROOT / page).read_text())
+    for target in re.findall(r"\]\((?!https?://|#)([^)\s]+)\)", text):
+        path, _, anchor = target.partition("#")
+        linked = (ROOT / page).parent / path
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in anchors(linked), target
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -1,0 +1,193 @@
+"""Rules for a Job that runs: suspension, memory, disruptions, the time to start; their order."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from plan.builders import (
+    BOUND,
+    SETTINGS,
+    World,
+    a_condition,
+    a_job,
+    a_pod,
+    a_run,
+    condition,
+    failed,
+    writes,
+)
+from retrain_core.outcome import Activity, Reason
+from retrain_operator.kube.objects import Object
+from retrain_operator.plan.ladder import MAX_DISRUPTIONS
+from retrain_operator.plan.types import Plan
+
+# Suspension and queues.
+
+
+def test_a_run_that_is_suspended_while_it_trains_is_stopped() -> None:
+    run = a_run(suspend=True)
+    decided = World(run, a_job(run), [a_pod("train runs")]).plan()
+    assert decided.patch_job == {"spec": {"suspend": True}}
+    told = condition(decided.status)
+    assert (told["reason"], told["message"]) == (
+        "Suspended",
+        "spec.suspend is set: its pod is stopped.",
+    )
+
+
+def test_a_run_that_is_suspended_stays_so() -> None:
+    run = a_run(suspend=True)
+    decided = World(run, a_job(run, suspend=True)).plan()
+    assert condition(decided.status)["reason"] == Activity.SUSPENDED
+    assert writes(decided) == set()
+
+
+def test_a_run_that_is_resumed_starts_again() -> None:
+    decided = World(a_run(BOUND), a_job(suspend=True)).plan()
+    assert decided == Plan(patch_job={"spec": {"suspend": False}}, again=timedelta(0))
+
+
+@pytest.mark.parametrize("suspend", [False, True])
+@pytest.mark.parametrize("from_defaults", [False, True])
+def test_kueue_alone_starts_a_queued_run(from_defaults: bool, suspend: bool) -> None:
+    queue: dict[str, Any] = {"queueName": "gpus"}
+    settings = replace(SETTINGS, defaults=SETTINGS.defaults | queue) if from_defaults else SETTINGS
+    run = a_run(suspend=suspend, **({} if from_defaults else queue))
+    job = a_job(run, settings=settings)
+    assert job["spec"]["suspend"] is True
+    decided = World(run, job, settings=settings).plan()
+    told = condition(decided.status)
+    assert (told["reason"], told["message"]) == ("Queued", "waits for its turn in queue gpus.")
+    assert writes(decided) == set()
+
+
+def test_a_queued_run_that_kueue_has_started_goes_on() -> None:
+    run = a_run(queueName="gpus")
+    decided = World(run, a_job(run, suspend=False), [a_pod("train runs")]).plan()
+    assert condition(decided.status)["reason"] == Activity.TRAINING
+
+
+# Memory.
+
+
+def test_a_pod_killed_for_its_memory_ends_the_run_at_once() -> None:
+    decided = World(a_run(), a_job(), [a_pod("it was killed for its memory")]).plan()
+    told = condition(decided.status)
+    assert (told["status"], told["reason"]) == ("False", Reason.OUT_OF_MEMORY)
+    assert "container train reached its memory limit of 2Gi. Give the run" in told["message"]
+    assert decided.again == timedelta(0)
+
+
+# Disruptions.
+
+
+@pytest.mark.parametrize("retries", [0, 3])
+def test_a_run_that_is_always_in_somebody_s_way_ends(retries: int) -> None:
+    run = a_run({**BOUND, "attempts": retries + MAX_DISRUPTIONS, "podName": "iris-1"})
+    world = World(run, a_job(run, backoffLimit=retries), [a_pod("its node was drained")])
+    assert condition(world.plan().status)["status"] == "Unknown"
+    run["status"]["attempts"] += 1
+    decided = world.plan()
+    told = condition(decided.status)
+    assert (told["status"], told["reason"]) == ("False", Reason.EVICTED)
+    assert "pod iris-1 was taken off its node: EvictionByEvictionAPI" in told["message"]
+    assert decided.again == timedelta(0)
+
+
+def test_retries_are_no_disruptions() -> None:
+    run = a_run({**BOUND, "attempts": 99, "podName": "iris-1"})
+    told = condition(World(run, a_job(run), [a_pod("it was killed")]).plan().status)
+    assert told["status"] == "Unknown"
+
+
+# The time to start.
+
+
+def test_a_pod_that_does_not_start_in_time_ends_the_run_with_the_reason_it_had() -> None:
+    run = a_run(startTimeoutSeconds=60)
+    decided = World(run, a_job(run, started=60), [a_pod("no node takes it")]).plan()
+    told = condition(decided.status)
+    assert (told["status"], told["reason"]) == ("False", Reason.UNSCHEDULABLE)
+    assert "the pod did not start within 60 s: no node takes the pod: 0/3" in told["message"]
+    assert decided.again == timedelta(0)
+
+
+@pytest.mark.parametrize("pods", [[], [a_pod("being made", age=10)]], ids=["no pod", "a pod"])
+def test_a_pod_that_does_not_start_in_time_for_no_known_reason_ends_the_run(
+    pods: list[Object],
+) -> None:
+    run = a_run(startTimeoutSeconds=60)
+    told = condition(World(run, a_job(run, started=60), pods).plan().status)
+    assert told["reason"] == Reason.START_DEADLINE_EXCEEDED
+    assert "the pod did not start within 60 s. See why" in told["message"]
+
+
+def test_a_pod_that_has_time_to_start_is_looked_at_when_it_has_none() -> None:
+    run = a_run(startTimeoutSeconds=65)
+    decided = World(run, a_job(run, started=60), [a_pod("no node takes it")]).plan()
+    assert condition(decided.status)["status"] == "Unknown"
+    assert decided.again == timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    "pods",
+    [
+        [a_pod("source runs")],
+        [a_pod("train runs")],
+        [a_pod("it was killed")],
+        [a_pod("it was killed", "iris-1", age=60), a_pod("no node takes it", "iris-2")],
+    ],
+    ids=["source runs", "train runs", "failed", "waits for the second attempt"],
+)
+def test_the_time_to_start_is_that_of_the_first_pod(pods: list[Object]) -> None:
+    run = a_run(startTimeoutSeconds=1)
+    assert condition(World(run, a_job(run), pods).plan().status)["status"] == "Unknown"
+
+
+def test_the_time_to_start_is_over_though_the_first_pod_is_gone() -> None:
+    run = a_run({**BOUND, "attempts": 2, "podName": "iris-2"}, startTimeoutSeconds=1)
+    decided = World(run, a_job(run), [a_pod("no node takes it", "iris-2")]).plan()
+    assert condition(decided.status)["status"] == "Unknown"
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        a_job(started=None),
+        a_job(None, a_condition("Suspended", "JobSuspended"), started=3600),
+    ],
+    ids=["new", "resumed"],
+)
+def test_the_time_to_start_begins_when_the_job_s_controller_says_so(job: Object) -> None:
+    decided = World(a_run(startTimeoutSeconds=1), job).plan()
+    assert condition(decided.status)["status"] == "Unknown"
+    assert decided.again is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "job"),
+    [({"suspend": True}, {}), ({"queueName": "q"}, {"suspend": True})],
+    ids=["suspended", "queued"],
+)
+def test_a_run_that_may_not_start_loses_no_time(spec: Any, job: Any) -> None:
+    run = a_run(startTimeoutSeconds=1, **spec)
+    decided = World(run, a_job(run, started=3600, **job)).plan()
+    assert condition(decided.status)["reason"] in (Activity.SUSPENDED, Activity.QUEUED)
+
+
+# Order of the rules from the end of a Job on: what would match several is decided by the first.
+
+
+def test_an_ended_job_goes_before_a_deadline_that_is_over() -> None:
+    run = a_run(startTimeoutSeconds=1)
+    decided = World(run, a_job(run, failed()), [a_pod("source was out of reach")]).plan()
+    assert condition(decided.status)["reason"] == Reason.SOURCE_UNREACHABLE
+
+
+def test_suspension_goes_before_memory_disruptions_and_time() -> None:
+    run = a_run({"attempts": 99, "podName": "iris-1"}, suspend=True, startTimeoutSeconds=1)
+    for state in ("it was killed for its memory", "its node was drained", "no node takes it"):
+        decided = World(run, a_job(run, suspend=True), [a_pod(state)]).plan()
+        assert condition(decided.status)["reason"] == Activity.SUSPENDED

@@ -1,0 +1,226 @@
+"""The store keeps the newest known version of everything, whatever order it is told in."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Object
+from retrain_operator.runtime.store import KINDS, Store, key_of
+
+KEY = ("ml", "iris")
+
+
+def an_object(version: int, uid: str = "1", name: str = "iris", namespace: str = "ml") -> Object:
+    metadata = {"name": name, "namespace": namespace, "uid": uid, "resourceVersion": str(version)}
+    return {"metadata": metadata, "version": version}
+
+
+def a_pod(name: str, created: str, job: str = "job", run: str = "iris") -> Object:
+    pod = an_object(1, uid=name, name=name)
+    pod["metadata"] |= {
+        "creationTimestamp": created,
+        "labels": {"retrain.dev/run": run},
+        "ownerReferences": [{"uid": job, "controller": True}],
+    }
+    return pod
+
+
+def test_a_pod_is_kept_under_the_run_it_names() -> None:
+    assert key_of(POD, a_pod("iris-x7k2p", "2026-11-26T12:00:00Z")) == KEY
+    assert key_of(POD, an_object(1, name="stray")) == ("ml", "stray")
+    assert key_of(JOB, an_object(1)) == KEY
+
+
+def test_what_is_put_is_found() -> None:
+    store = Store()
+    assert store.put(TRAINING_RUN, an_object(1)) == KEY
+    assert store.run(KEY) == an_object(1)
+    assert store.job(KEY) is None
+    assert store.keys() == {KEY}
+    assert [store.count(kind) for kind in KINDS] == [1, 0, 0]
+
+
+def test_what_nobody_reads_is_not_kept() -> None:
+    store, run = Store(), an_object(1)
+    run["metadata"]["managedFields"] = [{"manager": "kubectl"}]
+    store.put(TRAINING_RUN, run)
+    assert "managedFields" not in str(store.run(KEY))
+
+
+@pytest.mark.parametrize(("second", "kept"), [(1, 2), (2, 2), (3, 3)])
+def test_an_older_version_replaces_no_newer_one(second: int, kept: int) -> None:
+    store = Store()
+    store.put(TRAINING_RUN, an_object(2))
+    store.put(TRAINING_RUN, an_object(second))
+    found = store.run(KEY)
+    assert found is not None
+    assert found["version"] == kept
+
+
+def test_versions_are_numbers() -> None:
+    store = Store()
+    store.put(TRAINING_RUN, an_object(9))
+    store.put(TRAINING_RUN, an_object(10))
+    assert store.run(KEY) == an_object(10)
+
+
+def test_an_object_that_took_the_place_of_another_is_the_one_that_is_found() -> None:
+    for order in (1, -1):
+        store = Store()
+        for item in [an_object(5, "old"), an_object(7, "new")][::order]:
+            store.put(TRAINING_RUN, item)
+        assert store.run(KEY) == an_object(7, "new")
+        store.drop(TRAINING_RUN, an_object(6, "old"))
+        assert store.run(KEY) == an_object(7, "new")
+
+
+def test_what_is_dropped_leaves_nothing_behind() -> None:
+    store = Store()
+    for kind in KINDS:
+        store.put(kind, an_object(1))
+        assert store.drop(kind, an_object(2)) == KEY
+        assert (store.count(kind), store.all(kind)) == (0, [])
+    assert store.keys() == set()
+
+
+def test_looking_for_what_is_not_there_leaves_nothing_behind() -> None:
+    store = Store()
+    store.drop(TRAINING_RUN, an_object(1))
+    assert (store.run(KEY), store.job(KEY), store.pods(KEY, an_object(1))) == (None, None, [])
+    assert store.keys() == set()
+
+
+@pytest.mark.parametrize("version", [1, 4, 5])
+def test_an_answer_that_comes_after_the_deletion_brings_nothing_back(version: int) -> None:
+    store = Store()
+    store.put(JOB, an_object(1))
+    store.drop(JOB, an_object(5))
+    store.put(JOB, an_object(version))
+    assert store.job(KEY) is None
+
+
+def test_what_was_out_of_sight_and_comes_back_is_there_again() -> None:
+    store = Store()
+    store.put(JOB, an_object(1))
+    store.drop(JOB, an_object(5))
+    store.put(JOB, an_object(6))
+    assert store.job(KEY) == an_object(6)
+
+
+def test_the_pods_of_a_job_are_its_own_oldest_first() -> None:
+    store = Store()
+    pods = [
+        a_pod("iris-b", "2026-11-26T12:00:00Z"),
+        a_pod("iris-a", "2026-11-26T12:00:01Z"),
+        a_pod("iris-c", "2026-11-26T12:00:01Z"),
+        a_pod("iris-d", "2026-11-26T11:00:00Z", job="deleted"),
+        a_pod("rose-a", "2026-11-26T11:00:00Z", run="rose"),
+    ]
+    for pod in reversed(pods):
+        store.put(POD, pod)
+    assert store.pods(KEY, an_object(1, "job")) == pods[:3]
+
+
+def listed(store: Store, items: list[Object], version: int, *namespaces: str) -> set[object]:
+    return {*store.replace(JOB, namespaces, items, version)}
+
+
+def test_a_listing_brings_what_was_missed_and_takes_what_is_gone() -> None:
+    store = Store()
+    for item in (an_object(1), an_object(2, "2", "rose"), an_object(3, "3", "lily")):
+        store.put(JOB, item)
+    items = [an_object(1), an_object(8, "2", "rose"), an_object(9, "4", "new")]
+    changed = listed(store, items, 10)
+    assert changed == {("ml", "rose"), ("ml", "lily"), ("ml", "new")}
+    assert sorted(item["version"] for item in store.all(JOB)) == [1, 8, 9]
+
+
+def test_a_listing_without_news_changes_nothing() -> None:
+    store = Store()
+    store.put(JOB, an_object(1))
+    assert listed(store, [an_object(1)], 10) == set()
+
+
+def test_what_came_while_the_listing_was_made_stays() -> None:
+    store = Store()
+    store.put(JOB, an_object(11))
+    store.put(JOB, an_object(12, "2", "rose"))
+    assert listed(store, [an_object(9)], 10) == set()
+    assert store.count(JOB) == 2
+    assert store.job(KEY) == an_object(11)
+
+
+def test_what_was_dropped_while_the_listing_was_made_stays_away() -> None:
+    store = Store()
+    store.put(JOB, an_object(1))
+    store.drop(JOB, an_object(11))
+    assert listed(store, [an_object(1)], 10) == set()
+    assert store.count(JOB) == 0
+
+
+def test_a_listing_of_one_namespace_says_nothing_about_others() -> None:
+    store = Store()
+    store.put(JOB, an_object(1, namespace="ml"))
+    store.put(JOB, an_object(2, "2", namespace="other"))
+    assert listed(store, [], 10, "ml") == {KEY}
+    assert store.job(("other", "iris")) == an_object(2, "2", namespace="other")
+    assert listed(store, [], 10) == {("other", "iris")}
+
+
+@dataclass
+class Server:
+    """Objects of one kind, and what a watch tells of them."""
+
+    version: int = 0
+    objects: dict[str, Object] = field(default_factory=dict)
+    events: list[tuple[bool, Object]] = field(default_factory=list)
+
+    def write(self, name: str) -> None:
+        """Create it, or change it."""
+        self.version += 1
+        known = self.objects.get(name)
+        uid = known["metadata"]["uid"] if known else f"uid-{self.version}"
+        self.objects[name] = an_object(self.version, uid, name)
+        self.events.append((False, self.objects[name]))
+
+    def delete(self, name: str) -> None:
+        if (known := self.objects.pop(name, None)) is not None:
+            self.version += 1
+            self.events.append((True, an_object(self.version, known["metadata"]["uid"], name)))
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["write", "write", "delete", "tell", "miss", "list", "take"]),
+        st.sampled_from(["iris", "rose"]),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(steps)
+def test_whatever_was_missed_or_came_late_a_listing_puts_right(
+    chosen: list[tuple[str, str]],
+) -> None:
+    server, store = Server(), Store()
+    pages: tuple[int, list[Object]] = (0, [])
+    for what, name in [*chosen, ("list", ""), ("tell", ""), ("take", "")]:
+        if what == "write":
+            server.write(name)
+        elif what == "delete":
+            server.delete(name)
+        elif what == "miss" and server.events:
+            server.events.pop(0)
+        elif what == "tell":
+            while server.events:
+                gone, item = server.events.pop(0)
+                store.drop(JOB, item) if gone else store.put(JOB, item)
+        elif what == "list":
+            # Taken later: in between the watch goes on.
+            pages = (server.version, [*server.objects.values()])
+        elif what == "take":
+            store.replace(JOB, [], pages[1], pages[0])
+    assert {str(item) for item in store.all(JOB)} == {str(i) for i in server.objects.values()}
