@@ -68,7 +68,7 @@ class Team:
                 "env": [GIT_CA],
                 "volumes": [{"name": "git-ca", "configMap": {"name": "git-ca"}}],
                 "volumeMounts": [ca],
-                "terminationGracePeriodSeconds": 10,
+                "terminationGracePeriodSeconds": 60,
             },
             retries=1,
         )

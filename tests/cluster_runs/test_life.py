@@ -61,7 +61,7 @@ def test_a_deleted_run_leaves_no_object(team: Team) -> None:
     pod = team.pod_in_stage("toy", "train")
     team.kubectl("delete", "trun", "toy")
     team.kubectl.wait(f"pod/{pod}", "delete")
-    kinds = "truns,jobs,pods,configmaps,secrets,serviceaccounts"
+    kinds = "trainingruns,jobs,pods,configmaps,secrets,serviceaccounts"
     left = {
         (found["kind"], found["metadata"]["name"])
         for found in team.kubectl.list(kinds)

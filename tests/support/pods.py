@@ -92,11 +92,15 @@ class Pods:
         spec.write_text(json.dumps(self.spec))
         workspace = self.folder / f"workspace-{self.attempt}"
         workspace.mkdir(exist_ok=True)
-        command = [sys.executable, "-P", "-m", "retrain_trainer", step, "--spec", str(spec)]
+        command = ["-P", "-m", "retrain_trainer", step, "--spec", str(spec)]
         command += ["--workspace", str(workspace), "--result", str(self._message(step)), *options]
+        return self._python(command, self.environment | environment)
+
+    def _python(self, arguments: list[str], environment: dict[str, str]) -> "subprocess.Popen[str]":
+        """The trainer's Python with the variables of a container."""
         return subprocess.Popen(
-            command,
-            env=self._base() | self.environment | environment,
+            [sys.executable, *arguments],
+            env=self._base() | environment,
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -10,17 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrain_core.outcome import Reason, RunFailed
+from retrain_core.redact import without_userinfo
+from retrain_trainer.overlay import lay_over, take_over_scripts
 
 _PROBE = """
-import importlib.metadata as m, json, platform, sys
+import importlib.metadata as m, json, os, platform, site, sys
 packages = {}
 for d in m.distributions():
     name = d.metadata["Name"]
     if name:
         packages.setdefault(name.lower().replace("_", "-").replace(".", "-"), d.version)
 json.dump({"python": platform.python_version(), "executable": sys.executable,
-           "packages": dict(sorted(packages.items()))}, sys.stdout)
+           "prefix": sys.prefix, "packages": dict(sorted(packages.items())),
+           "libraries": [p for p in site.getsitepackages() if os.path.isdir(p)]}, sys.stdout)
 """
+_OF_PIP = {"PIP_INDEX_URL": "UV_INDEX_URL", "PIP_EXTRA_INDEX_URL": "UV_EXTRA_INDEX_URL"}
+"""Variables that people have set for pip -> those of uv; uv's newer ones come first with uv."""
+_NOT_FOR_UV = ("VIRTUAL_ENV", "UV_SYSTEM_PYTHON")
 
 
 @dataclass(frozen=True)
@@ -30,14 +36,22 @@ class PythonEnvironment:
     executable: str
     python: str
     packages: dict[str, str]
+    prefix: str
+    libraries: list[str]
+    """Folders that packages are installed in."""
     bin: str
-    """Folder to put first on PATH."""
+    """Folder of `python` and of the packages' scripts."""
 
     @property
     def digest(self) -> str:
         """Hash of the Python version and every installed package's version."""
         text = json.dumps({"python": self.python, "packages": self.packages}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @property
+    def search_path(self) -> str:
+        """PATH for the stages: this environment first."""
+        return os.pathsep.join(filter(None, (self.bin, os.environ.get("PATH"))))
 
     def document(self, image: str | None) -> str:
         """As it is recorded, in JSON."""
@@ -60,13 +74,15 @@ def inspect(python: str | None = None) -> PythonEnvironment:
         last = " ".join(done.stderr.splitlines()[-3:])
         raise RunFailed(Reason.ENVIRONMENT_FAILED, f"{found} does not run: {last}")
     answer = json.loads(done.stdout)
-    return PythonEnvironment(
-        answer["executable"], answer["python"], answer["packages"], str(Path(found).parent)
-    )
+    return PythonEnvironment(**answer, bin=str(Path(found).parent))
 
 
 def install(requirements: Path, shown: str, state: Path) -> PythonEnvironment:
     """The environment for a requirements file, made by uv once per content.
+
+    It is laid over the `python` on PATH: it has that one's packages too, and where both have a
+    package its own is used. Only over the Python that we run in ourselves nothing is laid, as
+    what the trainer needs is none of the user's: there it holds the requirements alone.
 
     Raises:
         RunFailed: EnvironmentFailed, or InvalidSpec where there is no such file.
@@ -76,22 +92,28 @@ def install(requirements: Path, shown: str, state: Path) -> PythonEnvironment:
             Reason.INVALID_SPEC, f"spec.python.requirements: there is no {shown} in the repository"
         )
     base = inspect()
-    key = hashlib.sha256(requirements.read_bytes() + base.python.encode()).hexdigest()[:16]
+    identity = f"{base.executable} {base.digest}".encode()
+    key = hashlib.sha256(requirements.read_bytes() + identity).hexdigest()[:16]
     folder = state / "env" / key
-    python = folder / "bin" / "python"
     done = folder / ".complete"
     if not done.exists():
         shutil.rmtree(folder, ignore_errors=True)
-        uv = _uv()
-        _call(
-            [uv, "venv", "--quiet", "--python", base.executable, str(folder)], requirements.parent
-        )
-        _call(
-            [uv, "pip", "install", "--quiet", "--python", str(python), "-r", str(requirements)],
-            requirements.parent,
-        )
+        _make(folder, requirements, base)
         done.touch()
-    return inspect(str(python))
+    return inspect(str(folder / "bin" / "python"))
+
+
+def _make(folder: Path, requirements: Path, base: PythonEnvironment) -> None:
+    uv = _uv()
+    of_user = Path(base.prefix).resolve() != Path(sys.prefix).resolve()
+    where = requirements.parent
+    _call([uv, "venv", "--quiet", "--python", base.executable, str(folder)], where)
+    if of_user:
+        lay_over(folder, base.libraries)
+    python = str(folder / "bin" / "python")
+    _call([uv, "pip", "install", "--quiet", "--python", python, "-r", str(requirements)], where)
+    if of_user:
+        take_over_scripts(folder, Path(base.bin))
 
 
 def _uv() -> str:
@@ -106,8 +128,11 @@ def _uv() -> str:
 
 
 def _call(command: list[str], folder: Path) -> None:
-    env = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+    env = {key: value for key, value in os.environ.items() if key not in _NOT_FOR_UV}
+    for of_pip, of_uv in _OF_PIP.items():
+        if of_pip in env:
+            env.setdefault(of_uv, env[of_pip])
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        last = "\n".join(done.stderr.splitlines()[-10:])
+        last = without_userinfo("\n".join(done.stderr.splitlines()[-10:]))
         raise RunFailed(Reason.ENVIRONMENT_FAILED, f"the requirements cannot be installed:\n{last}")

@@ -52,4 +52,5 @@ class Job:
 
     @property
     def cache(self) -> Path:
-        return self.state / "cache"
+        """DVC's cache; uv's may lie beside it, so that one claim can hold both."""
+        return self.state / "cache" / "dvc"

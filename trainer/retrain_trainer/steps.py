@@ -1,6 +1,5 @@
 """The steps of a training, in their order."""
 
-import os
 import tempfile
 from collections.abc import Collection
 from functools import cached_property
@@ -223,7 +222,7 @@ class Training:
         tracking_uri = choose(self.python.packages) if choose else self.job.tracking_uri
         return {
             **self.job.environment,
-            "PATH": f"{self.python.bin}{os.pathsep}{os.environ.get('PATH', '')}",
+            "PATH": self.python.search_path,
             "PYTHONUNBUFFERED": "1",
             "MLFLOW_TRACKING_URI": tracking_uri,
             "MLFLOW_RUN_ID": self.run.run_id,

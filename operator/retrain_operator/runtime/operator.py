@@ -1,6 +1,7 @@
 """The process: its parts put together, started in order and ended in order."""
 
 import asyncio
+import itertools
 import logging
 import random
 from collections.abc import Callable
@@ -25,6 +26,8 @@ from retrain_operator.runtime.watch import watch
 logger = logging.getLogger(__name__)
 CRD_SECONDS = 60
 DRAIN_SECONDS = 20
+EARLY_RESYNCS = (5.0, 30.0)
+"""Seconds. What is deleted between our first listing and kopf's own is told by no watch."""
 
 
 class CannotStart(Exception):
@@ -112,8 +115,8 @@ async def _list_until_done(client: KubeClient, store: Store, namespaces: list[st
 
 
 async def _keep_resyncing(reconciler: Reconciler, config: Config) -> None:
-    while True:
-        await asyncio.sleep(config.resync_seconds * random.uniform(0.9, 1.1))  # noqa: S311
+    for seconds in itertools.chain(EARLY_RESYNCS, itertools.repeat(config.resync_seconds)):
+        await asyncio.sleep(seconds * random.uniform(0.9, 1.1))  # noqa: S311
         try:
             changed = await resync(reconciler.client, reconciler.store, config.namespaces)
         except ApiError as error:

@@ -1,0 +1,67 @@
+"""What a watch tells of the cluster, and waiting for it to be as wanted."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Self, TypeVar
+
+from control_plane.api import Api
+from retrain_operator.kube import objects
+from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Kind, Object
+
+T = TypeVar("T")
+SECONDS = 60.0
+
+
+async def until(condition: Callable[[], T | None], what: str, seconds: float = SECONDS) -> T:
+    """What ``condition`` gives once that is something."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not (found := condition()):
+        assert asyncio.get_running_loop().time() < deadline, f"waited in vain: {what}"
+        await asyncio.sleep(0.02)
+    return found
+
+
+class Live:
+    """TrainingRuns, Jobs and pods of the whole cluster as last told, within ``async with``."""
+
+    KINDS = (TRAINING_RUN, JOB, POD)
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._objects: dict[Kind, dict[tuple[str, str], Object]] = {kind: {} for kind in self.KINDS}
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        group = await self._stack.enter_async_context(asyncio.TaskGroup())
+        for kind in self.KINDS:
+            listed = await self._api.call("GET", kind.path(None))
+            for item in listed["items"]:
+                self._put(kind, item)
+            version = listed["metadata"]["resourceVersion"]
+            task = group.create_task(self._follow(kind, version))
+            self._stack.callback(task.cancel)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        return self._objects[kind].get((namespace, name))
+
+    def all(self, kind: Kind, namespace: str) -> list[Object]:
+        return [item for (place, _), item in self._objects[kind].items() if place == namespace]
+
+    async def _follow(self, kind: Kind, version: str) -> None:
+        async for event in self._api.watch(kind, version):
+            item = event["object"]
+            if event["type"] == "DELETED":
+                self._objects[kind].pop((objects.namespace(item), objects.name(item)), None)
+            elif event["type"] in ("ADDED", "MODIFIED"):
+                self._put(kind, item)
+            else:
+                raise AssertionError(f"the watch of {kind.plural} broke: {event}")
+        raise AssertionError(f"the watch of {kind.plural} ended")
+
+    def _put(self, kind: Kind, item: Object) -> None:
+        self._objects[kind][objects.namespace(item), objects.name(item)] = item

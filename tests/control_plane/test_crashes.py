@@ -1,0 +1,95 @@
+"""The operator killed before and after each of its writes, and writes whose answer is lost.
+
+A scenario is played once undisturbed, and then once for each of its writes and each of the three
+ways to fail there, with SIGKILL and a new process that knows nothing. What is left in the end,
+and how often a Job or a run was created or deleted, must be the same as in the undisturbed play.
+
+Most runs begin alike: what `trained` does is tried there and not again in every other scenario.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import pytest
+
+from control_plane.faults import AnswerLost, CrashAfter, CrashBefore, OnWrite
+from control_plane.operators import Operator, looked_at
+from control_plane.scenarios import SCENARIOS, Scenario, end_state, trained
+from control_plane.space import Space
+from control_plane.world import World
+
+AT_ONCE = 8
+Failing = Callable[[Operator, str], OnWrite]
+FAILINGS: dict[str, Failing] = {
+    "killed before": CrashBefore,
+    "killed after": CrashAfter,
+    "answer lost": lambda _, label: AnswerLost(label),
+}
+USUAL = [
+    "create jobs",
+    "patch trainingruns/status Starting",
+    "create events Starting",
+    "patch trainingruns/status Training",
+    "create events Training",
+    "patch trainingruns/status Trained",
+    "create events Trained",
+    'patch jobs {"ttlSecondsAfterFinished": 86400}',
+]
+COUNTED = [("create", "jobs"), ("delete", "jobs"), ("delete", "trainingruns")]
+
+
+@dataclass(frozen=True)
+class Played:
+    left: Any
+    counts: dict[str, int]
+    labels: list[str]
+    """Of the writes, each once, in order."""
+
+
+async def play(
+    world: World, space: Space, scenario: Scenario, label: str = "", failing: Failing | None = None
+) -> Played:
+    operator = await world.operator(space)
+    if failing:
+        operator.proxy.fault = failing(operator, label)
+    operator.start()
+    await scenario(space)
+    fault = operator.proxy.fault
+    await space.until(lambda: not isinstance(fault, OnWrite) or fault.struck, "it strikes")
+    await operator.ready()
+    if space.run():
+        await looked_at(operator, space)
+    operator.kill()
+    counts = {" ".join(what): operator.proxy.count(*what) for what in COUNTED}
+    return Played(end_state(space), counts, list(dict.fromkeys(operator.proxy.writes())))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+async def test_it_ends_alike_wherever_the_operator_was_killed(
+    world: World, scenario: Scenario
+) -> None:
+    reference = await play(world, await world.space(), scenario)
+    usual = [] if scenario is trained else USUAL
+    labels = [label for label in reference.labels if label not in usual]
+    # Before an event is after the write of the status.
+    events = [label for label in labels if label.startswith("create events")]
+    cases = [*product(set(labels) - set(events), FAILINGS), *product(events, ["killed after"])]
+    assert scenario is not trained or labels == USUAL
+    gate = asyncio.Semaphore(AT_ONCE)
+    differing: list[str] = []
+
+    async def check(label: str, way: str) -> None:
+        async with gate:
+            try:
+                played = await play(world, await world.space(), scenario, label, FAILINGS[way])
+            except AssertionError as error:
+                differing.append(f"{way}: {label}: {error}")
+                return
+        if (played.left, played.counts) != (reference.left, reference.counts):
+            differing.append(f"{way}: {label}: {played}")
+
+    await asyncio.gather(*(check(*case) for case in cases))
+    assert not differing, "\n\n".join([*differing, f"undisturbed: {reference}"])

@@ -1,0 +1,1 @@
+"""The images: built by scripts/images, looked at and run without a cluster."""
