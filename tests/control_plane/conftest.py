@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import secrets
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 import pytest
 
 from cluster.fixtures import Cluster
+from cluster.local import LocalCluster
 from control_plane import process
 from control_plane.api import Api
 from control_plane.installed import crd, rules
-from control_plane.world import Access, World, make_account, role, served
+from control_plane.world import Access, World, make_account, remove_account, served
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -35,12 +37,19 @@ async def _inside(test: Any, arguments: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="session")
-def access(api_server: Cluster) -> Access:
+def access(api_server: Cluster) -> Iterator[Access]:
     """The CRD installed, and an account with the rules of the manifests."""
     process.warm_up()
-    found = Access(api_server.kubeconfig, api_server.audit_log, f"a-{secrets.token_hex(5)}")
+    found = Access(
+        api_server.kubeconfig,
+        api_server.audit_log,
+        f"a-{secrets.token_hex(5)}",
+        stays=not isinstance(api_server, LocalCluster),
+    )
     asyncio.run(_prepare(found))
-    return found
+    yield found
+    if found.stays:
+        asyncio.run(_clean_up(found))
 
 
 @pytest.fixture
@@ -51,5 +60,9 @@ def world(access: Access, tmp_path: Path) -> World:
 async def _prepare(access: Access) -> None:
     async with Api(access.kubeconfig) as api:
         await served(api, crd())
-        await role(api, rules())
-        await make_account(api, access)
+        await make_account(api, access, rules())
+
+
+async def _clean_up(access: Access) -> None:
+    async with Api(access.kubeconfig) as api:
+        await remove_account(api, access)

@@ -64,4 +64,5 @@ class Live:
         raise AssertionError(f"the watch of {kind.plural} ended")
 
     def _put(self, kind: Kind, item: Object) -> None:
+        item["metadata"].pop("managedFields", None)
         self._objects[kind][objects.namespace(item), objects.name(item)] = item

@@ -9,13 +9,16 @@ import importlib
 import multiprocessing
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from cluster.components import tied_to_me
 from control_plane.live import until
 
 LISTENING = re.compile(r"listening on port (\d+)")
@@ -42,6 +45,7 @@ def _operate(config: Path, kubeconfig: Path, log: Path, limits: Limits) -> None:
     """Runs in the child."""
     from retrain_operator.__main__ import main
 
+    threading.Thread(target=_end_with_the_tests, daemon=True).start()
     descriptor = os.open(log, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o600)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
@@ -52,6 +56,13 @@ def _operate(config: Path, kubeconfig: Path, log: Path, limits: Limits) -> None:
         setattr(importlib.import_module(module), constant, value)
     sys.argv = ["retrain-operator", f"--config={config}", f"--kubeconfig={kubeconfig}"]
     main()
+
+
+def _end_with_the_tests() -> None:
+    tests = multiprocessing.parent_process()
+    assert tests
+    tests.join()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Started(Protocol):
@@ -116,7 +127,7 @@ class OperatorProcess:
 def by_fork(config: Path, kubeconfig: Path, log: Path, limits: Limits) -> OperatorProcess:
     """In milliseconds; ``limits`` hold for this process alone."""
     logged = _size(log)
-    forked = _FORKS.Process(target=_operate, args=(config, kubeconfig, log, limits))
+    forked = _FORKS.Process(target=_operate, args=(config, kubeconfig, log, limits), daemon=True)
     forked.start()
     return OperatorProcess(forked, lambda: forked.exitcode, log, logged)
 
@@ -128,7 +139,7 @@ def by_command(config: Path, kubeconfig: Path, log: Path, limits: Limits) -> Ope
     command = [sys.executable, "-P", "-m", "retrain_operator", "--config", str(config)]
     with log.open("ab") as output:
         started = subprocess.Popen(
-            command,
+            tied_to_me(command),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

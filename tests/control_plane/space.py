@@ -77,11 +77,12 @@ class Space:
         await self.until(lambda: self.reason(name) == reason, f"{name} is {reason}", seconds)
 
     async def has_pod(self, name: str = "iris") -> None:
-        """Wait until the status names a pod that lives."""
+        """Wait until the status names a pod that lives, and when the first one started."""
 
         def named() -> bool:
             names = [objects.name(pod) for pod in self.pods(name)]
-            return bool(names) and self.status(name).get("podName") == names[-1]
+            status = self.status(name)
+            return bool(names) and "startTime" in status and status.get("podName") == names[-1]
 
         await self.until(named, f"{name} has a pod")
 

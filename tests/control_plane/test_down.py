@@ -128,7 +128,7 @@ async def test_a_restart_among_ended_runs_writes_nothing(world: World) -> None:
     space, operator = await world.settled_in()
     await trained(space)
     ended = {"iris": "Trained"}
-    for number in range(20):
+    for number in range(15):
         await space.create_run(f"cancelled-{number}", cancel=True)
         await space.create_run(f"invalid-{number}", mlflow={"trackingURI": "sqlite:///x.db"})
         ended |= {f"cancelled-{number}": "Cancelled", f"invalid-{number}": "InvalidSpec"}

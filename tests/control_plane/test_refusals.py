@@ -15,6 +15,7 @@ from control_plane.world import World
 from retrain_operator.kube.objects import JOB, POD, Object
 
 NO_SCHEDULER_NEEDED = {"schedulerName": "nobody"}
+NOWHERE: Object = {"pod": {"nodeSelector": {"example.com/nowhere": ""}}}
 CPU = {"requests": {"cpu": "2"}, "limits": {"cpu": "2"}}
 
 
@@ -104,7 +105,7 @@ REFUSALS = [
         pod(resources=CPU),
     ),
     Refused(a_policy_against_pods, "PodRefused", "no pods on Sundays"),
-    Refused(nothing, "Unschedulable", "no node takes the pod: ", {"pod": {}}),
+    Refused(nothing, "Unschedulable", "no node takes the pod: ", NOWHERE),
 ]
 
 
@@ -142,7 +143,7 @@ async def test_a_pod_that_no_node_takes_in_time_ends_the_run_with_that_reason(
     world: World,
 ) -> None:
     space, _ = await world.settled_in()
-    await space.create_run(startTimeoutSeconds=2, pod={})
+    await space.create_run(startTimeoutSeconds=2, **NOWHERE)
     await space.until(lambda: space.status().get("completionTime"), "the run has ended")
     assert space.reason() == "Unschedulable"
     assert "the pod did not start within 2 s: no node takes the pod: " in space.message()

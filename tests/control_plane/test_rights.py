@@ -4,6 +4,8 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from control_plane.proxy import Proxy
 from control_plane.scenarios import cancelled, suspended_and_resumed
 from control_plane.space import Space
 from control_plane.test_refusals import no_pods_left
-from control_plane.world import Access, World, make_account, served, token
+from control_plane.world import Access, World, make_account, remove_account, served, token
 from install.rights import Right, rights
 from retrain_operator.kube.objects import EVENT
 from servers.fixtures import requirements
@@ -55,10 +57,13 @@ def used(world: World) -> set[Right]:
 async def test_in_chosen_namespaces_it_uses_all_its_rights_and_no_other(
     access: Access, tmp_path: Path
 ) -> None:
-    own = Access(access.kubeconfig, access.audit_log, f"a-{secrets.token_hex(5)}")
-    async with Api(own.kubeconfig) as api:
-        await make_account(api, own)
-    async with World(own, tmp_path) as world:
+    own = replace(access, namespace=f"a-{secrets.token_hex(5)}")
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(Api(own.kubeconfig))
+        await make_account(api, own, rules())
+        if own.stays:
+            stack.push_async_callback(remove_account, api, own)
+        world = await stack.enter_async_context(World(own, tmp_path))
         space, other = await world.space(), await world.space()
         operator = await world.operator(space, other)
         await operator.started()
@@ -105,14 +110,17 @@ async def test_as_installed_it_waits_for_its_crds_and_uses_all_its_rights_and_no
     access = Access(
         bare.kubeconfig, bare.audit_log, "retrain-system", "retrain-operator", everywhere=True
     )
-    async with Api(access.kubeconfig) as api:
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(Api(access.kubeconfig))
         for file in ("namespace.yaml", "serviceaccount.yaml", "rbac.yaml"):
             for item in manifests(file):
                 namespace = "retrain-system" if item["kind"] == "ServiceAccount" else None
                 await api.create(KINDS[item["kind"]], namespace, item)
         proxy = Proxy(api)
         await proxy.start()
+        stack.push_async_callback(proxy.stop)
         operator = Operator(tmp_path / "early", proxy, await token(api, access), [])
+        stack.callback(operator.close)
         operator.limits["retrain_operator.runtime.operator:CRD_SECONDS"] = 2
         operator.start()
         assert await operator.process.exit_code(seconds=60) == 1
@@ -128,7 +136,6 @@ async def test_as_installed_it_waits_for_its_crds_and_uses_all_its_rights_and_no
         await served(api, crd())
         await operator.ready()
         await operator.stop()
-        await proxy.stop()
 
     async with World(access, tmp_path) as world:
         space, other = await world.space(), await world.space()

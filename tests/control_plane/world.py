@@ -16,7 +16,6 @@ from control_plane.space import Space
 from retrain_core.spec import API_VERSION
 from retrain_operator.kube.objects import Object
 
-ROLE = "retrain-operator"
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
@@ -31,6 +30,8 @@ class Access:
     account: str = "operator"
     everywhere: bool = False
     """Whether the account has its rights in the whole cluster, and not namespace by namespace."""
+    stays: bool = False
+    """Whether the cluster outlives the tests, so that they have to clean up."""
 
     @property
     def user(self) -> str:
@@ -49,6 +50,7 @@ class World:
         self.folder = folder
         self._stack = AsyncExitStack()
         self.operators: list[Operator] = []
+        self._namespaces: list[str] = []
 
     async def __aenter__(self) -> Self:
         self.api = await self._stack.enter_async_context(Api(self.access.kubeconfig))
@@ -59,6 +61,9 @@ class World:
         return self
 
     async def __aexit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        if self.access.stays:
+            for name in self._namespaces:
+                await self.api.delete(NAMESPACE, None, name)
         for operator in self.operators:
             if failed:
                 operator.tell()
@@ -76,6 +81,7 @@ class World:
         """A namespace in which the operators' account may do what the role says."""
         name = f"t-{secrets.token_hex(5)}"
         await self.api.create(NAMESPACE, None, {"metadata": {"name": name, "labels": RESTRICTED}})
+        self._namespaces.append(name)
         if not self.access.everywhere:
             await grant(self.api, name, self.access)
         for _ in range(1500):
@@ -136,15 +142,27 @@ async def token(api: Api, access: Access) -> str:
     return str((await api.call("POST", path, body))["status"]["token"])
 
 
-async def make_account(api: Api, access: Access) -> None:
-    await api.create(NAMESPACE, None, {"metadata": {"name": access.namespace}})
+async def make_account(api: Api, access: Access, rules: list[Object]) -> None:
+    """The account, and a role of the namespace's name to be bound where it may work."""
+    named = {"metadata": {"name": access.namespace}}
+    await api.create(NAMESPACE, None, named)
     await api.create(ACCOUNT, access.namespace, {"metadata": {"name": access.account}})
+    await api.create(CLUSTER_ROLE, None, {**named, "rules": rules})
+
+
+async def remove_account(api: Api, access: Access) -> None:
+    await api.delete(CLUSTER_ROLE, None, access.namespace)
+    await api.delete(NAMESPACE, None, access.namespace)
 
 
 async def grant(api: Api, namespace: str, access: Access) -> None:
     """Bind the account to the operator's role in ``namespace``."""
-    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": ROLE}
-    body = {"metadata": {"name": ROLE}, "roleRef": reference, "subjects": [access.subject]}
+    role = {
+        "apiGroup": "rbac.authorization.k8s.io",
+        "kind": "ClusterRole",
+        "name": access.namespace,
+    }
+    body = {"metadata": {"name": "operator"}, "roleRef": role, "subjects": [access.subject]}
     await api.create(ROLE_BINDING, namespace, body)
 
 
@@ -162,7 +180,3 @@ async def served(api: Api, crd: Object) -> None:
             return
         await asyncio.sleep(0.02)
     raise AssertionError("the CRD is not served")
-
-
-async def role(api: Api, rules: list[Object]) -> None:
-    await api.ensure(CLUSTER_ROLE, None, {"metadata": {"name": ROLE}, "rules": rules})
