@@ -84,7 +84,7 @@ def _get_programs(control_plane_only: bool, fake_node: bool, say: Say) -> None:
         raise MissingRequirement("a shorter path", f"{clusters_folder()} is too long for sockets")
     needed: list[GoModule | GoProgram] = [KUBERNETES, *([KWOK] if fake_node else [])]
     if not control_plane_only:
-        _check_namespaces()
+        check_namespaces()
         needed += NODE_PROGRAMS
     missing = [each.name for each in needed if not each.path.exists()]
     if missing:
@@ -95,7 +95,7 @@ def _get_programs(control_plane_only: bool, fake_node: bool, say: Say) -> None:
         install_node_packages()
 
 
-def _check_namespaces() -> None:
+def check_namespaces() -> None:
     """Root alone may make them, and not even root in most containers."""
     done = subprocess.run([*UNSHARE, "true"], capture_output=True, text=True, check=False)
     if done.returncode != 0:

@@ -1,0 +1,42 @@
+"""Builds what the tests need and this machine can have, before they start: python tests/prepare.py
+
+Beside a build that takes a quarter of an hour, tests that wait for servers would give up.
+"""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from cluster.lifecycle import check_namespaces
+from cluster.programs import KUBERNETES, KWOK, NODE_PROGRAMS, PROBE, install_node_packages
+from images.fixtures import build
+from install.rendering import HELM
+from servers.binaries import VERSITYGW, MissingRequirement
+
+
+def main() -> None:
+    for program in (VERSITYGW, HELM, KUBERNETES, KWOK, PROBE):
+        attempt(program.name, program.path.exists(), program.binary)
+    if attempt("a node", True, check_namespaces):
+        for program in NODE_PROGRAMS:
+            attempt(program.name, program.path.exists(), program.binary)
+        attempt("a node's packages", True, install_node_packages)
+    with tempfile.TemporaryDirectory() as folder:
+        attempt("the images", True, lambda: build(Path(folder)))
+
+
+def attempt(what: str, quick: bool, get: Callable[[], object]) -> bool:
+    """Whether it could be had; a test that needs it will say so again."""
+    if not quick:
+        print(f"building {what}: kept for later, but now this takes a while", file=sys.stderr)
+    try:
+        get()
+    except MissingRequirement as missing:
+        print(f"not on this machine: {missing}", file=sys.stderr)
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()
