@@ -54,7 +54,9 @@ class Kubectl:
 
     def wait(self, what: str, condition: str, seconds: int = SECONDS) -> str:
         """`condition` is what `kubectl wait --for` takes."""
-        return self("wait", what, f"--for={condition}", f"--timeout={seconds}s")
+        return self(
+            "wait", what, f"--for={condition}", f"--timeout={seconds}s", seconds=seconds + 30
+        )
 
     def environment(self) -> dict[str, str]:
         """For commands that read KUBECONFIG."""

@@ -90,7 +90,7 @@ class Team:
     def apply(self, name: str, spec: Object | None = None) -> None:
         self.kubectl.apply(self.run(name, spec))
 
-    def finished(self, name: str, seconds: int = 300) -> Object:
+    def finished(self, name: str, seconds: int = 500) -> Object:
         """The status of the run once it has ended."""
         self.kubectl.wait(f"trun/{name}", "jsonpath={.status.completionTime}", seconds)
         return self.status(name)

@@ -10,10 +10,10 @@ from typing import Any
 
 import yaml
 
-from control_plane.api import NAMESPACE, Api
+from control_plane.api import ACCOUNT, CLUSTER_ROLE_BINDING, NAMESPACE, Api
 from control_plane.live import until
 from control_plane.proxy import Proxy
-from control_plane.world import served
+from control_plane.world import Access, served, token
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Kind, Object
 from retrain_operator.runtime import watch as adapter
@@ -83,21 +83,33 @@ async def through_a_proxy(test: Test, kubeconfig: Path, own: Path) -> None:
         await api.create(NAMESPACE, None, {"metadata": {"name": namespace}})
         proxy = Proxy(api)
         await proxy.start()
-        own.write_text(yaml.safe_dump(_kubeconfig(proxy.port)))
+        own.write_text(
+            yaml.safe_dump(_kubeconfig(proxy.port, await _token(api, kubeconfig, namespace)))
+        )
         told = Told(api, proxy, namespace)
         proxy.hidden = told.pass_on
         try:
             await test(told)
         finally:
             await proxy.stop()
+            await api.delete(CLUSTER_ROLE_BINDING, None, namespace)
             await api.delete(NAMESPACE, None, namespace)
 
 
-def _kubeconfig(port: int) -> Object:
+async def _token(api: Api, kubeconfig: Path, namespace: str) -> str:
+    """Of an account that may do everything: what kopf asks for is looked at, not refused."""
+    access = Access(kubeconfig, None, namespace)
+    await api.create(ACCOUNT, namespace, {"metadata": {"name": access.account}})
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
+    binding = {"metadata": {"name": namespace}, "roleRef": role, "subjects": [access.subject]}
+    await api.create(CLUSTER_ROLE_BINDING, None, binding)
+    return await token(api, access)
+
+
+def _kubeconfig(port: int, credential: str) -> Object:
     cluster = {"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}
     context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
-    # The proxy has credentials.
-    user = {"name": "u", "user": {"token": ""}}
+    user = {"name": "u", "user": {"token": credential}}
     return {
         "clusters": [cluster],
         "contexts": [context],

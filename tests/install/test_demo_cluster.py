@@ -1,13 +1,15 @@
 """One `kubectl apply -k` ends in a trained model, on a cluster without a way out."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from cluster.fixtures import Cluster
+from cluster.lifecycle import down, up
+from cluster.local import LocalCluster
 from images.fixtures import Images
 from install.demo import NAMESPACE, OVERLAY
 from install.lua import health
@@ -22,14 +24,17 @@ SECONDS = 900
 
 
 @pytest.fixture
-def loaded(kubernetes_cluster: Cluster, images: Images, tmp_path: Path) -> Cluster:
-    """The cluster, with the images that it would pull elsewhere."""
+def loaded(images: Images, tmp_path: Path) -> Iterator[LocalCluster]:
+    """An empty cluster, with the images that it would pull elsewhere."""
+    name = f"demo-{os.getpid()}"
     with requirements():
         program = versitygw_binary()
+        cluster = up(name, owner=os.getpid())
     archive = write_program_image(tmp_path / "versitygw.tar", GATEWAY, program, "versitygw")
     for each in (images.operator, images.trainer, archive):
-        kubernetes_cluster.load_image(each)
-    return kubernetes_cluster
+        cluster.load_image(each)
+    yield cluster
+    down(name)
 
 
 @pytest.fixture
@@ -38,8 +43,7 @@ def overlay(tmp_path: Path) -> Path:
     folder = tmp_path / "overlay"
     folder.mkdir()
     config = yaml.safe_load((MANIFESTS / "base" / "config.yaml").read_text())
-    # Other tests may have runs of their own in this cluster.
-    config |= {"trainerImage": "localhost/retrain-trainer:test", "namespaces": [NAMESPACE]}
+    config |= {"trainerImage": "localhost/retrain-trainer:test"}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     local = {
         f"{OURS}operator": "localhost/retrain-operator",
@@ -65,7 +69,9 @@ def overlay(tmp_path: Path) -> Path:
 
 
 @pytest.mark.timeout(2 * SECONDS)
-def test_an_empty_cluster_trains_iris_after_one_command(loaded: Cluster, overlay: Path) -> None:
+def test_an_empty_cluster_trains_iris_after_one_command(
+    loaded: LocalCluster, overlay: Path
+) -> None:
     def kube(*arguments: str) -> str:
         done = kubectl(*arguments, kubeconfig=loaded.kubeconfig)
         assert done.returncode == 0, done.stdout + done.stderr + diagnosis(loaded)
@@ -91,7 +97,7 @@ def test_an_empty_cluster_trains_iris_after_one_command(loaded: Cluster, overlay
         kube("delete", "namespace", namespace, "--timeout=120s")
 
 
-def diagnosis(cluster: Cluster) -> str:
+def diagnosis(cluster: LocalCluster) -> str:
     """What the cluster has to say."""
     asked = (
         ("get", "pods", "-A", "-o", "wide"),

@@ -60,7 +60,7 @@ def _wait_until_established(extensions: ApiextensionsV1Api, name: str) -> None:
         timeout_seconds=PATIENCE_SECONDS,
     )
     for change in changes:
-        conditions = change["raw_object"].get("status", {}).get("conditions", ())
+        conditions = change["raw_object"].get("status", {}).get("conditions") or ()
         if any(c["type"] == "Established" and c["status"] == "True" for c in conditions):
             return
     raise AssertionError(f"{name} is not established")

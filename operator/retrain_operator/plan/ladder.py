@@ -9,7 +9,14 @@ from retrain_core.build.job import Owner, build_job
 from retrain_core.outcome import Activity, Reason
 from retrain_operator.kube import objects
 from retrain_operator.plan.ending import disruption_of, ending_of, failure_of, has_ended
-from retrain_operator.plan.status import final, generation, ongoing, sentence, terminated
+from retrain_operator.plan.status import (
+    container_status,
+    final,
+    generation,
+    ongoing,
+    sentence,
+    terminated,
+)
 from retrain_operator.plan.trouble import began, has_started, next_look, trouble
 from retrain_operator.plan.types import Observed, Plan, Settings, Situation
 
@@ -230,8 +237,21 @@ def _working(s: Situation) -> Plan:
 def _time_to_start(s: Situation) -> timedelta | None:
     """What is left of spec.startTimeoutSeconds; None: it does not count (any more)."""
     seconds = None if s.problem else s.spec.start_timeout_seconds
-    since = began(s.seen)
+    since = _stuck_after_source(s) or _without_start_since(s)
+    return since + timedelta(seconds=seconds) - s.now if seconds is not None and since else None
+
+
+def _without_start_since(s: Situation) -> datetime | None:
     started = s.seen.status.get("attempts", 0) > 1 or any(has_started(pod) for pod in s.seen.pods)
-    if seconds is None or since is None or started:
+    return None if started else began(s.seen)
+
+
+def _stuck_after_source(s: Situation) -> datetime | None:
+    """Since when `source` has been done while `train` cannot be started, its image missing say."""
+    pod = s.seen.newest_pod
+    if pod is None or (source := terminated(pod, names.SOURCE_CONTAINER)) is None:
         return None
-    return since + timedelta(seconds=seconds) - s.now
+    state = (container_status(pod, names.TRAIN_CONTAINER) or {}).get("state") or {}
+    if source.get("exitCode") or "waiting" not in state or trouble(s.seen, s.now) is None:
+        return None
+    return objects.moment(source.get("finishedAt"))
