@@ -83,10 +83,12 @@ SPECS: dict[str, tuple[Changes, Reason, tuple[str, ...]]] = {
     ),
     "out-of-memory": (
         {
+            # Else it would start from the dvc.lock of the version that another case registers.
+            "dvc": {"force": ["prepare"]},
             "pod": {
                 "resources": {"limits": {"memory": "300Mi"}, "requests": {"memory": "200Mi"}},
                 "env": [GIT_CA, {"name": "TOY_EAT", "value": "1"}],
-            }
+            },
         },
         Reason.OUT_OF_MEMORY,
         ("memory",),
