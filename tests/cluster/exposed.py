@@ -3,14 +3,13 @@
 import ctypes
 import os
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cluster.components import tied_to_me
-from cluster.ports import forwarder
+from cluster.components import Place
+from cluster.ports import led
 
 NEW_NETWORK = 0x40000000
 """CLONE_NEWNET."""
@@ -45,16 +44,5 @@ def socket_in(pid: int, address: str) -> socket.socket:
 @contextmanager
 def served(probe: Path, listener: socket.socket, port: int) -> Iterator[int]:
     """Lead ``listener`` to the host's 127.0.0.1:``port``; gives its own port."""
-    component = forwarder(probe, listener, f"127.0.0.1:{port}")
-    with listener:
-        process = subprocess.Popen(
-            tied_to_me(component.command),
-            stdin=subprocess.DEVNULL,
-            pass_fds=component.sockets,
-            start_new_session=True,
-        )
-        try:
-            yield int(listener.getsockname()[1])
-        finally:
-            process.terminate()
-            process.wait()
+    with listener, led(Place(), probe, listener, f"127.0.0.1:{port}"):
+        yield int(listener.getsockname()[1])

@@ -25,17 +25,23 @@ def forwarder(probe: Path, listener: socket.socket, address: str) -> Component:
 @contextmanager
 def forwarded(place: Place, probe: Path, address: str, port: int = 0) -> Iterator[int]:
     """The host's port (by default a free one) that leads to HOST:PORT inside."""
-    with listening_socket(port) as listener:
-        component = forwarder(probe, listener, address)
-        process = subprocess.Popen(
-            tied_to_me(place.command(component.command)),
-            stdin=subprocess.DEVNULL,
-            pass_fds=component.sockets,
-            start_new_session=True,
-        )
-        try:
-            yield int(listener.getsockname()[1])
-        finally:
-            # TERM, so that nsenter passes it on.
-            process.terminate()
-            process.wait()
+    with listening_socket(port) as listener, led(place, probe, listener, address):
+        yield int(listener.getsockname()[1])
+
+
+@contextmanager
+def led(place: Place, probe: Path, listener: socket.socket, address: str) -> Iterator[None]:
+    """Who connects to ``listener`` reaches HOST:PORT as it is seen from ``place``."""
+    component = forwarder(probe, listener, address)
+    process = subprocess.Popen(
+        tied_to_me(place.command(component.command)),
+        stdin=subprocess.DEVNULL,
+        pass_fds=component.sockets,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        # TERM, so that nsenter passes it on.
+        process.terminate()
+        process.wait()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from retrain_core import names
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in
 from retrain_core.result import Result
@@ -72,14 +73,14 @@ class Pod:
         state = self.workspace / STATE
         state.mkdir(parents=True, exist_ok=True)
         return Job(
-            name=self.environment.get("RETRAIN_RUN_NAME", "run"),
-            uid=self.environment["RETRAIN_JOB_UID"],
+            name=self.environment.get(names.RUN_NAME_VARIABLE, "run"),
+            uid=self.environment[names.JOB_UID_VARIABLE],
             spec=spec,
             project=(self.repository / path).resolve(),
             state=state,
             tracking_uri=tracking_address(uri),
-            image=self.environment.get("RETRAIN_IMAGE"),
-            release=self.environment.get("RETRAIN_RELEASE"),
+            image=self.environment.get(names.IMAGE_VARIABLE),
+            release=self.environment.get(names.RELEASE_VARIABLE),
         )
 
 

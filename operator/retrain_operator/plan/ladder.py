@@ -17,7 +17,13 @@ from retrain_operator.plan.status import (
     sentence,
     terminated,
 )
-from retrain_operator.plan.trouble import began, has_started, next_look, trouble
+from retrain_operator.plan.trouble import (
+    began,
+    has_started,
+    next_look,
+    reason_of_refusal,
+    trouble,
+)
 from retrain_operator.plan.types import Observed, Plan, Settings, Situation
 
 MAX_DISRUPTIONS = 10
@@ -127,8 +133,7 @@ def _refused(s: Situation) -> Plan | None:
     message = f"the Job is refused: {refusal.message}"
     if refusal.invalid:
         return Plan(status=final(s, Reason.INVALID_SPEC, message))
-    quota = "exceeded quota" in refusal.message
-    reason = Reason.QUOTA_EXCEEDED if quota else Reason.POD_REFUSED
+    reason = reason_of_refusal(refusal.message)
     return Plan(status=ongoing(s, reason, message), again=timedelta(seconds=30))
 
 

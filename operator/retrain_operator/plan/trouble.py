@@ -134,8 +134,12 @@ def _without_pod(seen: Observed, now: datetime) -> Trouble | None:
     if not refused:
         return None
     said = str(refused[-1].get("message", ""))
-    reason = Reason.QUOTA_EXCEEDED if "exceeded quota" in said else Reason.POD_REFUSED
-    return Trouble(reason, f"no pod can be created: {said}")
+    return Trouble(reason_of_refusal(said), f"no pod can be created: {said}")
+
+
+def reason_of_refusal(said: str) -> Reason:
+    """Why the API server refused to create a Job or a pod, by its own words."""
+    return Reason.QUOTA_EXCEEDED if "exceeded quota" in said else Reason.POD_REFUSED
 
 
 def _last_seen(event: Object) -> datetime:

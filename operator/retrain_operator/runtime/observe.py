@@ -8,6 +8,7 @@ from retrain_operator.kube import objects
 from retrain_operator.kube.client import KubeClient
 from retrain_operator.kube.objects import CORE_EVENT, JOB, POD, TRAINING_RUN, Key, Object
 from retrain_operator.plan.ending import has_ended
+from retrain_operator.plan.status import is_over
 from retrain_operator.plan.trouble import subject_of_events
 from retrain_operator.plan.types import Observed
 from retrain_operator.runtime.store import Store
@@ -48,7 +49,7 @@ async def _read(client: KubeClient, store: Store, key: Key, known: Object) -> Ob
 
 async def _pods(client: KubeClient, store: Store, key: Key, job: Object) -> list[Object]:
     pods = store.pods(key, job)
-    if not has_ended(job) or any(_has_phase(pod, "Succeeded", "Failed") for pod in pods[-1:]):
+    if not has_ended(job) or (pods and is_over(pods[-1])):
         return pods
     # The Job's end may be told before that of its pod, whose report is wanted.
     selector = f"{names.RUN_LABEL}={key[1]}"
@@ -56,10 +57,6 @@ async def _pods(client: KubeClient, store: Store, key: Key, job: Object) -> list
         for pod in page.items:
             store.put(POD, pod)
     return store.pods(key, job)
-
-
-def _has_phase(pod: Object, *phases: str) -> bool:
-    return (pod.get("status") or {}).get("phase") in phases
 
 
 async def _events(client: KubeClient, subject: Object) -> list[Object]:

@@ -104,14 +104,15 @@ async def _wait_for_crd(client: KubeClient) -> None:
 
 
 async def _list_until_done(client: KubeClient, store: Store, namespaces: list[str]) -> set[Key]:
-    for failures in range(1_000_000):
+    seconds = 1
+    while True:
         try:
             await resync(client, store, namespaces)
             return store.keys()
         except ApiError as error:
             logger.warning("cannot list yet: %s", error)
-            await asyncio.sleep(min(2**failures, 30))
-    raise AssertionError("unreachable")
+            await asyncio.sleep(seconds)
+            seconds = min(2 * seconds, 30)
 
 
 async def _keep_resyncing(reconciler: Reconciler, config: Config) -> None:
