@@ -91,8 +91,8 @@ def effective_spec(spec: Spec, defaults: Spec) -> TrainingRunSpec:
     return checked
 
 
-def check_tracking_uri(uri: str | None) -> None:
-    """Whether a pod can record at ``uri``.
+def check_tracking_uri(uri: str | None) -> str:
+    """``uri``, if a pod can record there.
 
     Raises:
         ValueError: there is none, or what is written there ends with the pod.
@@ -101,3 +101,4 @@ def check_tracking_uri(uri: str | None) -> None:
         raise ValueError("mlflow.trackingURI: is not set, and there is no default")
     if uri.startswith(("sqlite:", "file:", "/", ".")):
         raise ValueError(f"mlflow.trackingURI: {uri} ends with the pod; name a tracking server")
+    return uri

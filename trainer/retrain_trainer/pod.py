@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from retrain_core import names
+from retrain_core.defaults import check_tracking_uri, problems_of
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in
 from retrain_core.result import Result
@@ -55,20 +56,12 @@ class Pod:
         except OSError as error:
             raise RunFailed(Reason.INVALID_SPEC, f"{self.spec}: {error}") from error
         except ValidationError as error:
-            # Without the values: one that is refused may be so for the credentials in it.
-            problems = error.errors(include_url=False, include_input=False)
-            text = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in problems)
-            raise RunFailed(Reason.INVALID_SPEC, text) from None
+            raise RunFailed(Reason.INVALID_SPEC, problems_of(error)) from None
         uri = spec.mlflow.tracking_uri or self.environment.get("MLFLOW_TRACKING_URI")
-        if not uri:
-            raise RunFailed(
-                Reason.INVALID_SPEC, "spec.mlflow.trackingURI is not set, and there is no default"
-            )
-        if uri.startswith(("sqlite:", "file:", "/", ".")):
-            raise RunFailed(
-                Reason.INVALID_SPEC,
-                f"spec.mlflow.trackingURI: {uri} ends with the pod; name a tracking server",
-            )
+        try:
+            uri = check_tracking_uri(uri)
+        except ValueError as error:
+            raise RunFailed(Reason.INVALID_SPEC, f"spec.{error}") from None
         path = spec.source.git.path if spec.source.git else "."
         state = self.workspace / STATE
         state.mkdir(parents=True, exist_ok=True)
