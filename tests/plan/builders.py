@@ -183,10 +183,11 @@ class World:
     events: Sequence[Object] = ()
     settings: Settings = SETTINGS
     now: datetime = NOW
+    written: datetime | None = None
 
     @property
     def seen(self) -> Observed:
-        return Observed(self.run, self.job, self.pods, self.events)
+        return Observed(self.run, self.job, self.pods, self.events, written=self.written)
 
     def plan(self) -> Plan:
         return plan(self.seen, self.settings, self.now)

@@ -8,12 +8,14 @@ import pytest
 
 from plan.builders import (
     BOUND,
+    NOW,
     SETTINGS,
     World,
     a_condition,
     a_job,
     a_pod,
     a_run,
+    complete,
     condition,
     failed,
     writes,
@@ -72,12 +74,18 @@ def test_a_queued_run_that_kueue_has_started_goes_on() -> None:
 # Memory.
 
 
-def test_a_pod_killed_for_its_memory_ends_the_run_at_once() -> None:
-    decided = World(a_run(), a_job(), [a_pod("it was killed for its memory")]).plan()
+def test_after_a_pod_killed_for_its_memory_the_job_may_try_no_more() -> None:
+    world = World(a_run(), a_job(), [a_pod("it was killed for its memory")])
+    assert world.plan() == Plan(patch_job={"spec": {"backoffLimit": 0}})
+    assert replace(world, job=a_job(backoffLimit=0)).plan() == Plan()
+
+
+def test_a_job_that_ends_after_a_pod_killed_for_its_memory_is_told_by_it() -> None:
+    pods = [a_pod("it was killed for its memory")]
+    decided = World(a_run(), a_job(None, failed(), backoffLimit=0), pods).plan()
     told = condition(decided.status)
     assert (told["status"], told["reason"]) == ("False", Reason.OUT_OF_MEMORY)
     assert "container train reached its memory limit of 2Gi. Give the run" in told["message"]
-    assert decided.again == timedelta(0)
 
 
 # Disruptions.
@@ -180,6 +188,26 @@ def test_a_run_that_may_not_start_loses_no_time(spec: Any, job: Any) -> None:
 # Order of the rules from the end of a Job on: what would match several is decided by the first.
 
 
+@pytest.mark.parametrize(("seconds", "ends"), [(60, True), (61, False)])
+def test_the_time_to_start_counts_for_train_from_the_end_of_source(
+    seconds: int, ends: bool
+) -> None:
+    """`source` ended 60 s ago; the Job began an hour ago."""
+    run = a_run(startTimeoutSeconds=seconds)
+    pod = a_pod("source is done and the image of train cannot be pulled", age=3600)
+    decided = World(run, a_job(run, started=3600), [pod]).plan()
+    told = condition(decided.status)
+    assert told["reason"] == Reason.IMAGE_PULL_FAILED
+    assert told["status"] == ("False" if ends else "Unknown")
+    assert decided.again == timedelta(seconds=0 if ends else 1)
+
+
+def test_the_time_to_start_is_over_once_train_runs() -> None:
+    run = a_run(startTimeoutSeconds=1)
+    decided = World(run, a_job(run, started=3600), [a_pod("train runs", age=3600)]).plan()
+    assert condition(decided.status)["reason"] == Activity.TRAINING
+
+
 def test_an_ended_job_goes_before_a_deadline_that_is_over() -> None:
     run = a_run(startTimeoutSeconds=1)
     decided = World(run, a_job(run, failed()), [a_pod("source was out of reach")]).plan()
@@ -191,3 +219,23 @@ def test_suspension_goes_before_memory_disruptions_and_time() -> None:
     for state in ("it was killed for its memory", "its node was drained", "no node takes it"):
         decided = World(run, a_job(run, suspend=True), [a_pod(state)]).plan()
         assert condition(decided.status)["reason"] == Activity.SUSPENDED
+
+
+# The pace.
+
+
+def test_what_a_starting_pod_goes_through_is_told_once_a_second() -> None:
+    run = a_run(BOUND)
+    now = World(run, a_job(run), [a_pod("train runs")], written=NOW - timedelta(seconds=0.4))
+    assert now.plan() == Plan(again=timedelta(seconds=0.6))
+    later = replace(now, written=NOW - timedelta(seconds=1)).plan()
+    assert condition(later.status)["reason"] == Activity.TRAINING
+
+
+@pytest.mark.parametrize("spec", [{"cancel": True}, {"suspend": True}], ids=str)
+def test_an_end_and_a_wish_of_the_user_s_are_told_at_once(spec: Any) -> None:
+    run = a_run(BOUND, **spec)
+    assert World(run, a_job(run), [a_pod("train runs")], written=NOW).plan().status is not None
+    run = a_run(BOUND)
+    ended = World(run, a_job(run, complete()), [a_pod("its end was well")], written=NOW).plan()
+    assert condition(ended.status)["reason"] == Reason.TRAINED

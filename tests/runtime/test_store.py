@@ -1,6 +1,7 @@
 """The store keeps the newest known version of everything, whatever order it is told in."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -224,3 +225,18 @@ def test_whatever_was_missed_or_came_late_a_listing_puts_right(
         elif what == "take":
             store.replace(JOB, [], pages[1], pages[0])
     assert {str(item) for item in store.all(JOB)} == {str(i) for i in server.objects.values()}
+
+
+def test_when_a_status_was_written_is_known_as_long_as_its_run() -> None:
+    store, at = Store(), datetime(2026, 3, 2, tzinfo=UTC)
+    store.wrote(an_object(1), at)
+    assert (store.run(KEY), store.written(an_object(2))) == (an_object(1), at)
+    store.drop(TRAINING_RUN, an_object(2))
+    assert store.written(an_object(2)) is None
+
+
+def test_the_answer_to_a_write_that_comes_after_the_deletion_is_not_kept() -> None:
+    store = Store()
+    store.drop(TRAINING_RUN, an_object(5))
+    store.wrote(an_object(4), datetime(2026, 3, 2, tzinfo=UTC))
+    assert store.written(an_object(4)) is None

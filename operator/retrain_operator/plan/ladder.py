@@ -29,6 +29,8 @@ from retrain_operator.plan.types import Observed, Plan, Settings, Situation
 MAX_DISRUPTIONS = 10
 """Kubernetes counts no disruption as a retry; a run that is always in somebody's way ends."""
 SOON = timedelta(seconds=2)
+PACE = timedelta(seconds=1)
+"""A pod that starts changes many times a second: each is one write, if all of it is told."""
 
 
 def plan(seen: Observed, settings: Settings, now: datetime) -> Plan:
@@ -170,12 +172,13 @@ def _suspension(s: Situation) -> Plan | None:
 
 def _out_of_memory(s: Situation) -> Plan | None:
     """Another attempt would only reach the limit again, and Kubernetes cannot tell it by the
-    exit code."""
-    pod = s.seen.newest_pod
+    exit code: the Job may try no more, and ends with the pod and its log kept."""
+    job, pod = s.seen.job, s.seen.newest_pod
     failed = failure_of(pod) if pod else None
-    if failed is None or failed.reason is not Reason.OUT_OF_MEMORY or failed.ends_the_job:
+    if job is None or failed is None or failed.reason is not Reason.OUT_OF_MEMORY:
         return None
-    return Plan(status=final(s, failed.reason, failed.message, failed.result), again=timedelta(0))
+    may_try = not failed.ends_the_job and job["spec"]["backoffLimit"] > 0
+    return Plan(patch_job={"spec": {"backoffLimit": 0}} if may_try else None)
 
 
 def _disrupted_too_often(s: Situation) -> Plan | None:
@@ -199,6 +202,12 @@ def _not_started_in_time(s: Situation) -> Plan | None:
     return Plan(status=final(s, reason, message), again=timedelta(0))
 
 
+def _told_just_now(s: Situation) -> Plan | None:
+    if s.seen.written is None or (left := s.seen.written + PACE - s.now) <= timedelta(0):
+        return None
+    return Plan(again=left)
+
+
 LADDER: tuple[Callable[[Situation], Plan | None], ...] = (
     _being_deleted,
     _finished,
@@ -214,6 +223,7 @@ LADDER: tuple[Callable[[Situation], Plan | None], ...] = (
     _out_of_memory,
     _disrupted_too_often,
     _not_started_in_time,
+    _told_just_now,
 )
 
 

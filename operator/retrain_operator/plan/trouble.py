@@ -35,6 +35,11 @@ _PULL = {
 }
 _CLAIM_MISSING = re.compile(r'persistentvolumeclaim "[^"]*" not found')
 _CONFIG = {"CreateContainerConfigError"}
+_HELD_UP = {
+    "FailedMount": Reason.CONFIG_MISSING,
+    "FailedAttachVolume": Reason.CONFIG_MISSING,
+    "FailedCreatePodSandBox": Reason.CONTAINER_FAILED,
+}
 _CREATE = {"CreateContainerError", "RunContainerError", "CrashLoopBackOff"}
 
 
@@ -49,7 +54,7 @@ def trouble(seen: Observed, now: datetime) -> Trouble | None:
             Reason.NODE_LOST,
             f"pod {objects.name(pod)} should have ended, but node {node} does not say so",
         )
-    return _unscheduled(pod) or _waiting(pod) or _unmounted(pod, seen.events)
+    return _unscheduled(pod) or _waiting(pod) or _held_up(pod, seen.events)
 
 
 def subject_of_events(seen: Observed, now: datetime) -> Object | None:
@@ -178,11 +183,10 @@ def _waiting(pod: Object) -> Trouble | None:
     return None
 
 
-def _unmounted(pod: Object, events: Sequence[Object]) -> Trouble | None:
+def _held_up(pod: Object, events: Sequence[Object]) -> Trouble | None:
     if not _is_creating(pod):
         return None
+    # The last one only: what was missing for a moment, before the image was pulled, is not now.
     last = events[-1] if events else {}
-    if last.get("reason") not in ("FailedMount", "FailedAttachVolume"):
-        # What was missing for a moment, before the image was pulled, is none any more.
-        return None
-    return Trouble(Reason.CONFIG_MISSING, f"the pod waits: {last.get('message', '')}")
+    reason = _HELD_UP.get(last.get("reason", ""))
+    return reason and Trouble(reason, f"the pod waits: {last.get('message', '')}")

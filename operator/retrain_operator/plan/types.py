@@ -46,6 +46,8 @@ class Observed:
     events: Sequence[Object] = ()
     """Of what ``trouble.subject_of_events`` named, oldest first."""
     refusal: Refusal | None = None
+    written: datetime | None = None
+    """When this process last wrote its status; None: not that it knew."""
 
     @property
     def status(self) -> Status:

@@ -52,8 +52,9 @@ async def _create(body: Object, client: KubeClient, store: Store) -> Refusal | N
         # Ours from before a crash, or somebody's: the next look will tell.
         return None
     except Refused as error:
-        # 403 is quota, 400 a webhook that names no code.
-        return Refusal(error.status == 422, error.message)
+        # 403 is quota, 400 a webhook that names no code; a policy of the cluster's says 422.
+        by_policy = "ValidatingAdmissionPolicy" in error.message
+        return Refusal(error.status == 422 and not by_policy, error.message)
     return None
 
 
@@ -72,7 +73,7 @@ async def _write_status(
         "status": status,
     }
     written = await client.apply_status(TRAINING_RUN, *_place(run), body)
-    store.put(TRAINING_RUN, written)
+    store.wrote(written, datetime.now(UTC))
     health.wrote(objects.uid(run), objects.version(written))
     before, now = reason_of(run.get("status") or {}), reason_of(status)
     if before != now:

@@ -31,7 +31,8 @@ async def observe(client: KubeClient, store: Store, key: Key, now: datetime) -> 
             store.put(JOB, job)
     if job is None or finished:
         return Observed(run, job)
-    seen = Observed(run, job, await _pods(client, store, key, job))
+    pods = await _pods(client, store, key, job)
+    seen = Observed(run, job, pods, written=store.written(run))
     subject = subject_of_events(seen, now)
     if subject is None or has_ended(job):
         return seen

@@ -4,6 +4,7 @@ It may lag behind the API server; what is absent from it may exist all the same.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from retrain_core import names
 from retrain_operator.kube import objects
@@ -27,6 +28,8 @@ class Store:
         self._objects: dict[Kind, dict[Key, dict[str, Object]]] = {kind: {} for kind in KINDS}
         self._gone: dict[Kind, dict[str, int]] = {kind: {} for kind in KINDS}
         """Uid and last version of what was dropped since the last full listing."""
+        self._written: dict[str, datetime] = {}
+        """By uid, of the runs that are known."""
 
     def put(self, kind: Kind, item: Object) -> Key:
         """Keep ``item`` unless something newer is known; returns its key."""
@@ -39,10 +42,21 @@ class Store:
             self._objects[kind].setdefault(key, {})[uid] = item
         return key
 
+    def wrote(self, run: Object, at: datetime) -> None:
+        """Keep the TrainingRun ``run``, whose status this process has written."""
+        key = self.put(TRAINING_RUN, run)
+        if objects.uid(run) in self._objects[TRAINING_RUN].get(key, {}):
+            self._written[objects.uid(run)] = at
+
+    def written(self, run: Object) -> datetime | None:
+        """When this process last wrote the status of ``run``."""
+        return self._written.get(objects.uid(run))
+
     def drop(self, kind: Kind, item: Object) -> Key:
         """Forget ``item``; returns its key."""
         key = key_of(kind, item)
         self._gone[kind][objects.uid(item)] = objects.version(item)
+        self._written.pop(objects.uid(item), None)
         known = self._objects[kind].get(key)
         if known is not None:
             known.pop(objects.uid(item), None)
