@@ -162,6 +162,9 @@ def test_what_is_wrong_is_told_by_reason_sentence_and_remedy(
             status = bad_team.finished(name)
             with subtests.test(name):
                 told(status, *CASES[name][1:])
+    with subtests.test("the pod that ate its memory is still there to be looked at"):
+        (pod,) = bad_team.kubectl.list("pods", "retrain.dev/run=out-of-memory")
+        assert "--> stage prepare" in bad_team.log(pod["metadata"]["name"])
 
 
 def bad_run(team: Team, name: str) -> Object:

@@ -147,6 +147,13 @@ def test_a_volume_that_is_missing_is_told_from_the_pod_s_events() -> None:
     assert decided.again == timedelta(seconds=20)
 
 
+def test_a_pod_whose_sandbox_cannot_be_made_is_told_from_its_events() -> None:
+    said = "Failed to create pod sandbox: plugin type=bridge failed: no addresses left"
+    pod, event = a_pod("being made", age=21), an_event("FailedCreatePodSandBox", said)
+    told = condition(World(a_run(), a_job(), [pod], [event]).plan().status)
+    assert (told["reason"], told["message"]) == ("ContainerFailed", f"the pod waits: {said}.")
+
+
 def test_a_volume_that_came_late_is_no_trouble_while_the_image_is_pulled() -> None:
     pod, event = a_pod("being made", age=21), an_event("FailedMount", NOT_MOUNTED, age=9)
     pulling = an_event("Pulling", 'Pulling image "trainer:1"')

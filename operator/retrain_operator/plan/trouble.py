@@ -188,5 +188,5 @@ def _held_up(pod: Object, events: Sequence[Object]) -> Trouble | None:
         return None
     # The last one only: what was missing for a moment, before the image was pulled, is not now.
     last = events[-1] if events else {}
-    reason = _HELD_UP.get(last.get("reason", ""))
-    return reason and Trouble(reason, f"the pod waits: {last.get('message', '')}")
+    reason = _HELD_UP.get(str(last.get("reason")))
+    return Trouble(reason, f"the pod waits: {last.get('message', '')}") if reason else None
