@@ -59,7 +59,7 @@ def credentials(team: Team) -> list[str]:
 
 
 def shown_by(team: Team, kubectl: Kubectl) -> str:
-    """All that ``kubectl get`` and ``kubectl logs`` print of the team's runs and of the operator."""
+    """All that `kubectl get` and `kubectl logs` print of the team's runs and of the operator."""
     objects = [item for kind in READ_BY_ALL.split(",") for item in team.kubectl.list(kind)]
     operator = Kubectl(kubectl.kubeconfig, NAMESPACE)
     logs = [
