@@ -11,9 +11,10 @@ from plan.schema import check_status
 from plan.worlds import messages, worlds
 from retrain_core.outcome import OUTCOMES, Activity, Reason
 from retrain_operator.kube import objects
-from retrain_operator.kube.objects import Object
+from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Object
 from retrain_operator.plan.ladder import plan
 from retrain_operator.plan.types import Refusal
+from retrain_operator.runtime.trim import trimmed
 
 EVERY = settings(max_examples=100, deadline=None, suppress_health_check=[*HealthCheck])
 
@@ -42,6 +43,18 @@ def test_a_job_that_is_not_ours_is_never_touched(world: World) -> None:
     if decided.patch_job is not None or decided.delete_job:
         assert world.job is not None
         assert objects.controlled_by(world.job, world.run)
+
+
+@EVERY
+@given(worlds())
+def test_what_the_store_leaves_out_of_an_object_is_not_missed(world: World) -> None:
+    kept = replace(
+        world,
+        run=trimmed(TRAINING_RUN, world.run),
+        job=world.job and trimmed(JOB, world.job),
+        pods=[trimmed(POD, pod) for pod in world.pods],
+    )
+    assert kept.plan() == world.plan()
 
 
 @EVERY

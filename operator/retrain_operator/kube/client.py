@@ -19,7 +19,8 @@ from retrain_operator.kube.errors import NotFound, Unavailable, error_of
 from retrain_operator.kube.objects import Kind, Object
 
 FIELD_MANAGER = "retrain-operator"
-PAGE = 500
+PAGE = 100
+"""Objects in a page of a listing. More are hardly faster, and make the process larger for good."""
 TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=10)
 CONNECTIONS = 32
 

@@ -3,6 +3,7 @@
 from retrain_operator.kube.client import KubeClient
 from retrain_operator.kube.objects import Key, Object
 from retrain_operator.runtime.store import Store
+from retrain_operator.runtime.trim import trimmed
 from retrain_operator.runtime.watch import WATCHED
 
 
@@ -15,7 +16,7 @@ async def resync(client: KubeClient, store: Store, namespaces: list[str]) -> set
             items: list[Object] = []
             version = 0
             async for page in client.list(kind, namespace, labels=selector or ""):
-                items += page.items
+                items += [trimmed(kind, item) for item in page.items]
                 version = page.version
             covered = [namespace] if namespace else []
             changed |= store.replace(kind, covered, items, version)

@@ -9,6 +9,7 @@ from datetime import datetime
 from retrain_core import names
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Key, Kind, Object
+from retrain_operator.runtime.trim import trimmed
 
 KINDS = (TRAINING_RUN, JOB, POD)
 
@@ -38,8 +39,7 @@ class Store:
         if version <= self._gone[kind].get(uid, -1):
             return key
         if known is None or objects.version(known) <= version:
-            item["metadata"].pop("managedFields", None)
-            self._objects[kind].setdefault(key, {})[uid] = item
+            self._objects[kind].setdefault(key, {})[uid] = trimmed(kind, item)
         return key
 
     def wrote(self, run: Object, at: datetime) -> None:

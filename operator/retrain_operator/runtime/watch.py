@@ -13,6 +13,7 @@ from typing import Any
 import kopf
 
 from retrain_core import names
+from retrain_operator.kube.client import PAGE
 from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Kind, Object
 
 Told = Callable[[Kind, Object, bool], None]
@@ -52,7 +53,7 @@ def settings() -> kopf.OperatorSettings:
     found.posting.enabled = False
     found.persistence.diffbase_storage = _NoDiff()
     found.persistence.finalizer = f"{names.PREFIX}never"
-    found.watching.chunk_size = 500
+    found.watching.chunk_size = PAGE
     found.watching.server_timeout = 600
     found.watching.connect_timeout = 10
     found.networking.connect_timeout = 10

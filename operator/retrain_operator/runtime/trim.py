@@ -1,0 +1,90 @@
+"""What of each object the operator reads, and so keeps: there are many, and they are large.
+
+Keys are those of the shapes, so that equal ones are one string in memory.
+"""
+
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+from retrain_core import names
+from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Kind, Object
+
+_WHOLE: Final = None
+_Shape = Mapping[str, "_Shape"] | list["_Shape"] | None
+"""Fields and what is kept of each; a list: of each item; None: everything."""
+
+_OWNERS: Final[_Shape] = [{"kind": _WHOLE, "name": _WHOLE, "uid": _WHOLE, "controller": _WHOLE}]
+_CONDITIONS: Final[_Shape] = [
+    {"type": _WHOLE, "status": _WHOLE, "reason": _WHOLE, "message": _WHOLE}
+]
+_CONTAINERS: Final[_Shape] = [
+    {"name": _WHOLE, "resources": {"limits": {"memory": _WHOLE}}},
+]
+_CONTAINER_STATUSES: Final[_Shape] = [{"name": _WHOLE, "image": _WHOLE, "state": _WHOLE}]
+
+
+def _metadata(labels: tuple[str, ...], annotations: tuple[str, ...]) -> _Shape:
+    plain = (
+        *("name", "namespace", "uid", "resourceVersion", "generation"),
+        *("creationTimestamp", "deletionTimestamp"),
+    )
+    return {
+        **dict.fromkeys(plain, _WHOLE),
+        "ownerReferences": _OWNERS,
+        "labels": dict.fromkeys(labels, _WHOLE),
+        "annotations": dict.fromkeys(annotations, _WHOLE),
+    }
+
+
+_KEPT: Final[Mapping[Kind, _Shape]] = {
+    TRAINING_RUN: {
+        "apiVersion": _WHOLE,
+        "kind": _WHOLE,
+        "metadata": _metadata((), (names.RELEASE_ANNOTATION,)),
+        "spec": _WHOLE,
+        "status": _WHOLE,
+    },
+    JOB: {
+        "metadata": _metadata((names.MANAGED_BY_LABEL,), ()),
+        "spec": dict.fromkeys(
+            ("suspend", "backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished"), _WHOLE
+        ),
+        "status": {"startTime": _WHOLE, "conditions": _CONDITIONS},
+    },
+    POD: {
+        "metadata": _metadata((names.RUN_LABEL,), ()),
+        "spec": {
+            "nodeName": _WHOLE,
+            "initContainers": _CONTAINERS,
+            "containers": _CONTAINERS,
+        },
+        "status": {
+            **dict.fromkeys(("phase", "reason", "message"), _WHOLE),
+            "conditions": _CONDITIONS,
+            "initContainerStatuses": _CONTAINER_STATUSES,
+            "containerStatuses": _CONTAINER_STATUSES,
+        },
+    },
+}
+
+
+def trimmed(kind: Kind, item: Object) -> Object:
+    """A copy of ``item`` with what is read of its kind."""
+    found: Object = _cut(item, _KEPT[kind])
+    return found
+
+
+def _cut(value: Any, shape: _Shape) -> Any:
+    if isinstance(shape, list):
+        return [_cut(item, shape[0]) for item in value or ()]
+    if isinstance(shape, Mapping):
+        return {key: _cut(value[key], part) for key, part in shape.items() if key in (value or {})}
+    return _shared(value)
+
+
+def _shared(value: Any) -> Any:
+    """``value`` with its keys shared."""
+    if isinstance(value, dict):
+        return {sys.intern(key): _shared(item) for key, item in value.items()}
+    return [_shared(item) for item in value] if isinstance(value, list) else value
