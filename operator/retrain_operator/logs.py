@@ -1,4 +1,4 @@
-"""Logs: a JSON object a line, with the TrainingRun it is about."""
+"""Logs: a JSON object a line, with the object it is about."""
 
 import json
 import logging
@@ -18,7 +18,8 @@ class JSONFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         if key := getattr(record, "key", None):
-            line["trainingRun"] = key
+            kind = getattr(record, "kind", "TrainingRun")
+            line[kind[0].lower() + kind[1:]] = key
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

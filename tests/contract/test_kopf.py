@@ -58,7 +58,7 @@ def test_kopf_writes_nothing_and_asks_for_nothing_else(
             await told.hears(TRAINING_RUN, "before", gone=True)
         assert {call.verb for call in told.proxy.calls} == {"get", "list", "watch"}
         asked = {call.resource for call in told.proxy.calls if call.verb != "get"}
-        assert asked == {"trainingruns", "jobs", "pods"}
+        assert asked == {kind.plural for kind, _ in adapter.WATCHED}
         assert {call.resource for call in told.proxy.calls if call.verb == "get"} == {""}
         for kind in (TRAINING_RUN, JOB, POD):
             found = await told.api.get(kind, told.namespace, "during")

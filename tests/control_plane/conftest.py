@@ -14,7 +14,7 @@ from cluster.fixtures import Cluster
 from cluster.local import LocalCluster
 from control_plane import process
 from control_plane.api import Api
-from control_plane.installed import crd, rules
+from control_plane.installed import crds, rules
 from control_plane.world import Access, World, make_account, remove_account, served
 
 
@@ -38,7 +38,7 @@ async def _inside(test: Any, arguments: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="session")
 def access(api_server: Cluster) -> Iterator[Access]:
-    """The CRD installed, and an account with the rules of the manifests."""
+    """The CRDs installed, and an account with the rules of the manifests."""
     process.warm_up()
     found = Access(
         api_server.kubeconfig,
@@ -59,7 +59,8 @@ def world(access: Access, tmp_path: Path) -> World:
 
 async def _prepare(access: Access) -> None:
     async with Api(access.kubeconfig) as api:
-        await served(api, crd())
+        for crd in crds():
+            await served(api, crd)
         await make_account(api, access, rules())
 
 

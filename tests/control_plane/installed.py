@@ -7,12 +7,12 @@ import yaml
 from retrain_operator.kube.objects import Object
 
 ROOT = Path(__file__).parents[2]
+CRDS = ROOT / "crds"
 BASE = ROOT / "manifests" / "base"
 
 
-def crd() -> Object:
-    content: Object = yaml.safe_load((ROOT / "crds" / "trainingruns.retrain.dev.yaml").read_text())
-    return content
+def crds() -> list[Object]:
+    return [yaml.safe_load(file.read_text()) for file in sorted(CRDS.glob("*.retrain.dev.yaml"))]
 
 
 def manifests(name: str) -> list[Object]:

@@ -7,7 +7,8 @@ from typing import Self, TypeVar
 
 from control_plane.api import Api
 from retrain_operator.kube import objects
-from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Kind, Object
+from retrain_operator.kube.objects import Kind, Object
+from retrain_operator.runtime.store import KINDS
 
 T = TypeVar("T")
 SECONDS = 60.0
@@ -23,9 +24,9 @@ async def until(condition: Callable[[], T | None], what: str, seconds: float = S
 
 
 class Live:
-    """TrainingRuns, Jobs and pods of the whole cluster as last told, within ``async with``."""
+    """The objects of the whole cluster as last told, within ``async with``."""
 
-    KINDS = (TRAINING_RUN, JOB, POD)
+    KINDS = KINDS
 
     def __init__(self, api: Api) -> None:
         self._api = api

@@ -51,12 +51,15 @@ class Call:
     def label(self) -> str:
         """What it is for, the same in each repetition of a scenario."""
         what = f"{self.verb} {self.resource}"
-        if self.resource == "trainingruns/status":
+        if self.resource.endswith("/status"):
             return f"{what} {self.body['status']['conditions'][0]['reason']}"
+        if self.resource == "cronjobs" and self.verb == "patch":
+            return f"{what} suspend={self.body['spec']['suspend']}"
         if self.resource == "events":
             return f"{what} {self.body.get('reason', '')}"
         if self.verb == "patch":
-            return f"{what} {json.dumps(self.body['spec'])}"
+            said = self.body.get("spec") or sorted(self.body["metadata"]["annotations"])
+            return f"{what} {json.dumps(said)}"
         return what
 
 

@@ -7,7 +7,14 @@ from typing import Any
 from control_plane import node
 from control_plane.space import Space
 from retrain_operator.kube import objects
-from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Object
+from retrain_operator.kube.objects import (
+    CRON_JOB,
+    JOB,
+    POD,
+    RETRAIN_SCHEDULE,
+    TRAINING_RUN,
+    Object,
+)
 
 Scenario = Callable[[Space], Awaitable[None]]
 
@@ -17,6 +24,7 @@ MASKED = {
     "jobUID",
     "lastTransitionTime",
     "podName",
+    "nextScheduleTime",
     "startTime",
 }
 """Fields that differ from one repetition to the next."""
@@ -179,9 +187,11 @@ def end_state(space: Space) -> Any:
         ],
         "jobs": [_job(job) for job in space.all(JOB)],
         "pods": sorted(pod["status"]["phase"] for pod in space.all(POD)),
+        "schedules": [schedule.get("status") for schedule in space.all(RETRAIN_SCHEDULE)],
+        "clocks": [_clock(clock) for clock in space.all(CRON_JOB)],
     }
     text = json.dumps(left)
-    for kind in (POD, JOB, TRAINING_RUN):
+    for kind in (POD, JOB, TRAINING_RUN, RETRAIN_SCHEDULE, CRON_JOB):
         for number, item in enumerate(space.all(kind)):
             text = text.replace(objects.uid(item), f"{kind.name}-{number}")
             if kind is POD:
@@ -196,6 +206,10 @@ def _job(job: Object) -> Object:
         "owners": job["metadata"].get("ownerReferences"),
         "conditions": [found["type"] for found in job["status"].get("conditions", [])],
     }
+
+
+def _clock(clock: Object) -> Object:
+    return {"spec": clock["spec"], "owners": clock["metadata"].get("ownerReferences")}
 
 
 def _masked(value: Any) -> Any:

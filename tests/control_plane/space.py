@@ -10,6 +10,7 @@ from control_plane.api import Api
 from control_plane.live import Live, until
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Kind, Object
+from retrain_operator.plan.ownership import owns
 from retrain_operator.plan.status import reason_of
 
 TRAINING = {
@@ -96,7 +97,7 @@ class Space:
             return (
                 job is None
                 or run is None
-                or not objects.controlled_by(job, run)
+                or not owns(run, job)
                 or "ttlSecondsAfterFinished" in job["spec"]
             )
 

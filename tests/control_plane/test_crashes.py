@@ -18,6 +18,7 @@ import pytest
 from control_plane.faults import AnswerLost, CrashAfter, CrashBefore, OnWrite
 from control_plane.operators import Operator, looked_at
 from control_plane.scenarios import SCENARIOS, Scenario, end_state, trained
+from control_plane.schedules import SCHEDULE_SCENARIOS, recorded
 from control_plane.space import Space
 from control_plane.world import World
 
@@ -38,7 +39,20 @@ USUAL = [
     "create events Trained",
     'patch jobs {"ttlSecondsAfterFinished": 86400}',
 ]
-COUNTED = [("create", "jobs"), ("delete", "jobs"), ("delete", "trainingruns")]
+USUAL_OF_SCHEDULE = [
+    "patch cronjobs suspend=False",
+    "patch retrainschedules/status Waiting",
+    "create events Waiting",
+    "create trainingruns",
+    "create events RunStarted",
+    'patch jobs ["retrain.dev/recorded"]',
+    *USUAL[1:],
+]
+COUNTED = [
+    *(("create", "jobs"), ("delete", "jobs")),
+    *(("create", "trainingruns"), ("delete", "trainingruns")),
+    ("delete", "cronjobs"),
+]
 
 
 @dataclass(frozen=True)
@@ -67,17 +81,20 @@ async def play(
     return Played(end_state(space), counts, list(dict.fromkeys(operator.proxy.writes())))
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+@pytest.mark.parametrize(
+    "scenario", [*SCENARIOS, *SCHEDULE_SCENARIOS], ids=lambda scenario: scenario.__name__
+)
 async def test_it_ends_alike_wherever_the_operator_was_killed(
     world: World, scenario: Scenario
 ) -> None:
     reference = await play(world, await world.space(), scenario)
-    usual = [] if scenario is trained else USUAL
-    labels = [label for label in reference.labels if label not in usual]
+    usual = USUAL if scenario in SCENARIOS else USUAL_OF_SCHEDULE
+    everything = scenario in (trained, recorded)
+    labels = [label for label in reference.labels if everything or label not in usual]
     # Before an event is after the write of the status.
     events = [label for label in labels if label.startswith("create events")]
     cases = [*product(set(labels) - set(events), FAILINGS), *product(events, ["killed after"])]
-    assert scenario is not trained or labels == USUAL
+    assert not everything or set(labels) == set(usual)
     gate = asyncio.Semaphore(AT_ONCE)
     differing: list[str] = []
 

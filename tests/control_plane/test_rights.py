@@ -14,10 +14,15 @@ from cluster.lifecycle import down, up
 from cluster.local import LocalCluster
 from control_plane import node, process
 from control_plane.api import ACCOUNT, CLUSTER_ROLE, CLUSTER_ROLE_BINDING, NAMESPACE, SECRET, Api
-from control_plane.installed import crd, manifests, rules
+from control_plane.installed import crds, manifests, rules
 from control_plane.operators import Operator
 from control_plane.proxy import Proxy
 from control_plane.scenarios import cancelled, suspended_and_resumed
+from control_plane.schedules import (
+    a_tick_replaces_the_one_before,
+    another_trigger_is_wanted,
+    let_go,
+)
 from control_plane.space import Space
 from control_plane.test_refusals import no_pods_left
 from control_plane.world import Access, World, make_account, remove_account, served, token
@@ -36,6 +41,9 @@ KINDS = {
 
 async def use_everything(space: Space, other: Space) -> None:
     """Lead runs through all that the operator does."""
+    await a_tick_replaces_the_one_before(other)
+    await another_trigger_is_wanted(space)
+    await let_go(space)
     await suspended_and_resumed(space)
     await cancelled(other)
     await no_pods_left(other)
@@ -51,7 +59,10 @@ async def use_everything(space: Space, other: Space) -> None:
 
 
 def used(world: World) -> set[Right]:
-    return {(e.group, e.resource, e.verb) for e in world.audited() if e.resource}
+    entries = [entry for entry in world.audited() if entry.resource]
+    # An apply that finds nothing needs the right to create, too.
+    created = {(e.group, e.resource, "create") for e in entries if e.code == 201}
+    return created | {(e.group, e.resource, e.verb) for e in entries}
 
 
 async def test_in_chosen_namespaces_it_uses_all_its_rights_and_no_other(
@@ -125,15 +136,16 @@ async def test_as_installed_it_waits_for_its_crds_and_uses_all_its_rights_and_no
         operator.start()
         assert await operator.process.exit_code(seconds=60) == 1
         assert (
-            "retrain-operator: the API server does not know trainingruns of retrain.dev/v1alpha1:"
-            " install the CRDs (kubectl apply --server-side -k crds,"
+            "retrain-operator: the API server does not know trainingruns and retrainschedules of"
+            " retrain.dev/v1alpha1: install the CRDs (kubectl apply --server-side -k crds,"
         ) in operator.log
         assert "Traceback" not in operator.log
 
         operator.limits.clear()
         operator.start()
         assert (await operator.http("readyz"))[0] == 503
-        await served(api, crd())
+        for crd in crds():
+            await served(api, crd)
         await operator.ready()
         await operator.stop()
 

@@ -131,7 +131,7 @@ def a_pod(
         "uid": f"{name}-uid",
         "resourceVersion": "3",
         "creationTimestamp": ago(age),
-        "labels": {"retrain.dev/run": "iris"},
+        "labels": {"batch.kubernetes.io/job-name": "iris"},
         "ownerReferences": [{"kind": "Job", "name": "iris", "uid": JOB_UID, "controller": True}],
     }
     if deleted is not None:

@@ -57,14 +57,14 @@ def test_nothing_else_is_served() -> None:
 
 @pytest.fixture
 def metrics() -> Metrics:
-    store, queue, made = Store(), WorkQueue[Key](), Metrics()
+    store, queues, made = Store(), {TRAINING_RUN: WorkQueue[Key]()}, Metrics()
     for name, reason in (("a", "Trained"), ("b", "Trained"), ("c", None)):
         conditions = [{"type": "Succeeded", "reason": reason}] if reason else []
         metadata = {"name": name, "namespace": "ml", "uid": name, "resourceVersion": "1"}
         store.put(TRAINING_RUN, {"metadata": metadata, "status": {"conditions": conditions}})
-    made.watch(store, queue, lambda: 1.5)
+    made.watch(store, queues, lambda: 1.5)
     made.request("list", JOB, 200, 0.01)
-    made.reconciles.labels("done").inc()
+    made.reconciles.labels("trainingruns", "done").inc()
     return made
 
 
@@ -75,11 +75,11 @@ def metrics() -> Metrics:
         'retrain_training_runs{namespace="ml",reason=""} 1.0',
         'retrain_store_objects{resource="trainingruns"} 3.0',
         'retrain_store_objects{resource="pods"} 0.0',
-        "retrain_queue_depth 0.0",
-        "retrain_queue_oldest_seconds 0.0",
+        'retrain_queue_depth{resource="trainingruns"} 0.0',
+        'retrain_queue_oldest_seconds{resource="trainingruns"} 0.0',
         "retrain_watch_lag_seconds 1.5",
         'retrain_api_requests_total{code="200",resource="jobs",verb="list"} 1.0',
-        'retrain_reconcile_total{result="done"} 1.0',
+        'retrain_reconcile_total{resource="trainingruns",result="done"} 1.0',
     ],
 )
 def test_metrics_tell_the_state_of_today(metrics: Metrics, sample: str) -> None:

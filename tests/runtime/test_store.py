@@ -7,9 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from retrain_core import names
 from retrain_operator.kube import objects
-from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Object
-from retrain_operator.runtime.store import KINDS, Store, key_of
+from retrain_operator.kube.objects import (
+    CRON_JOB,
+    JOB,
+    POD,
+    RETRAIN_SCHEDULE,
+    TRAINING_RUN,
+    Object,
+)
+from retrain_operator.runtime.store import KINDS, Store, key_of, schedule_of
 
 KEY = ("ml", "iris")
 
@@ -23,7 +31,7 @@ def a_pod(name: str, created: str, job: str = "job", run: str = "iris") -> Objec
     pod = an_object(1, uid=name, name=name)
     pod["metadata"] |= {
         "creationTimestamp": created,
-        "labels": {"retrain.dev/run": run},
+        "labels": {names.JOB_LABEL: run},
         "ownerReferences": [{"uid": job, "controller": True}],
     }
     return pod
@@ -41,7 +49,7 @@ def test_what_is_put_is_found() -> None:
     assert store.run(KEY) == an_object(1)
     assert store.job(KEY) is None
     assert store.keys() == {KEY}
-    assert [store.count(kind) for kind in KINDS] == [1, 0, 0]
+    assert [store.count(kind) for kind in KINDS] == [1, 0, 0, 0, 0]
 
 
 def test_what_nobody_reads_is_not_kept() -> None:
@@ -126,7 +134,7 @@ def test_the_pods_of_a_job_are_its_own_oldest_first() -> None:
 
 
 def listed(store: Store, items: list[Object], version: int, *namespaces: str) -> set[object]:
-    return {*store.replace(JOB, namespaces, items, version)}
+    return {key_of(JOB, item) for item in store.replace(JOB, namespaces, items, version)}
 
 
 def test_a_listing_brings_what_was_missed_and_takes_what_is_gone() -> None:
@@ -241,3 +249,38 @@ def test_the_answer_to_a_write_that_comes_after_the_deletion_is_not_kept() -> No
     store.drop(TRAINING_RUN, an_object(5))
     store.wrote(an_object(4), datetime(2026, 3, 2, tzinfo=UTC))
     assert store.written(an_object(4)) is None
+
+
+def of(schedule: str | None, version: int, name: str = "iris-1") -> Object:
+    """An object that says that it belongs to ``schedule``."""
+    item = an_object(version, name, name)
+    item["metadata"]["creationTimestamp"] = f"2026-11-26T12:00:0{version}Z"
+    item["metadata"]["labels"] = {names.SCHEDULE_LABEL: schedule} if schedule else {}
+    return item
+
+
+def test_what_belongs_to_a_schedule_is_found_by_it_oldest_first() -> None:
+    store = Store()
+    for item in (of("iris", 3, "b"), of("iris", 2, "a"), of("rose", 1, "c"), of(None, 1, "d")):
+        store.put(JOB, item)
+    assert [objects.name(job) for job in store.of_schedule(JOB, KEY)] == ["a", "b"]
+    store.drop(JOB, of("iris", 4, "a"))
+    assert [objects.name(job) for job in store.of_schedule(JOB, KEY)] == ["b"]
+    assert store.of_schedule(TRAINING_RUN, KEY) == []
+
+
+@pytest.mark.parametrize("schedule", ["rose", None])
+def test_what_belongs_to_another_schedule_now_is_not_found_by_the_first(
+    schedule: str | None,
+) -> None:
+    store = Store()
+    store.put(TRAINING_RUN, of("iris", 1))
+    store.put(TRAINING_RUN, of(schedule, 2))
+    assert store.of_schedule(TRAINING_RUN, KEY) == []
+
+
+def test_a_clock_concerns_its_schedule_and_no_run() -> None:
+    clock = of("iris", 1, "iris-weekly")
+    assert (key_of(CRON_JOB, clock), schedule_of(CRON_JOB, clock)) == (KEY, KEY)
+    assert schedule_of(RETRAIN_SCHEDULE, an_object(1)) == KEY
+    assert schedule_of(JOB, an_object(1)) is None

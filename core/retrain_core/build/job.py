@@ -34,21 +34,32 @@ class TrainerSettings:
 
 def build_job(owner: Owner, spec: TrainingRunSpec, settings: TrainerSettings) -> dict[str, Any]:
     """The Job that trains ``spec``, which has the operator's defaults in it already."""
+    annotations = {names.RELEASE_ANNOTATION: owner.release} if owner.release else {}
+    template = job_template({names.RUN_LABEL: owner.name}, annotations, spec, settings)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
             "name": owner.name,
             "namespace": owner.namespace,
-            "labels": job_labels(owner.name, spec),
+            **template["metadata"],
             "ownerReferences": [owner_reference(owner)],
         },
-        "spec": job_spec(owner, spec, settings),
+        "spec": template["spec"],
     }
 
 
-def job_spec(owner: Owner, spec: TrainingRunSpec, settings: TrainerSettings) -> dict[str, Any]:
-    """The Job's spec. It has no TTL: the operator sets one when the outcome is stored."""
+def job_template(
+    labels: dict[str, str],
+    annotations: dict[str, str],
+    spec: TrainingRunSpec,
+    settings: TrainerSettings,
+) -> dict[str, Any]:
+    """Labels and spec of a Job; ``labels`` are its and its pods', ``annotations`` the pods'.
+
+    It has no TTL: the operator sets one when the outcome is stored.
+    """
+    labels = {names.NAME_LABEL: names.TRAINER, names.MANAGED_BY_LABEL: names.MANAGED_BY, **labels}
     built: dict[str, Any] = {
         "backoffLimit": spec.retries,
         "completions": 1,
@@ -56,30 +67,16 @@ def job_spec(owner: Owner, spec: TrainingRunSpec, settings: TrainerSettings) -> 
         # Two trainers at once would share a cache and an MLflow run.
         "podReplacementPolicy": "Failed",
         "podFailurePolicy": {"rules": pod_failure_rules()},
-        "template": pod_template(owner, spec, settings),
+        "template": pod_template(labels, annotations, spec, settings),
     }
     if spec.timeout_seconds is not None:
         built["activeDeadlineSeconds"] = spec.timeout_seconds
+    queue = {}
     if spec.queue_name is not None:
         # Kueue starts it, and from then on suspend is Kueue's.
         built["suspend"] = True
-    return built
-
-
-def job_labels(run: str, spec: TrainingRunSpec) -> dict[str, str]:
-    labels = trainer_labels(run)
-    if spec.queue_name is not None:
-        labels[names.QUEUE_LABEL] = spec.queue_name
-    return labels
-
-
-def trainer_labels(run: str) -> dict[str, str]:
-    """The labels of Job and pods."""
-    return {
-        names.NAME_LABEL: names.TRAINER,
-        names.MANAGED_BY_LABEL: names.MANAGED_BY,
-        names.RUN_LABEL: run,
-    }
+        queue[names.QUEUE_LABEL] = spec.queue_name
+    return {"metadata": {"labels": {**labels, **queue}}, "spec": built}
 
 
 def owner_reference(owner: Owner) -> dict[str, Any]:
@@ -107,18 +104,21 @@ def pod_failure_rules() -> list[dict[str, Any]]:
     ]
 
 
-def pod_template(owner: Owner, spec: TrainingRunSpec, settings: TrainerSettings) -> dict[str, Any]:
+def pod_template(
+    labels: dict[str, str],
+    annotations: dict[str, str],
+    spec: TrainingRunSpec,
+    settings: TrainerSettings,
+) -> dict[str, Any]:
     pod = spec.pod
-    annotations = {
-        **pod.get("annotations", {}),
-        names.SPEC_ANNOTATION: pod_view(spec),
-    }
-    if owner.release:
-        annotations[names.RELEASE_ANNOTATION] = owner.release
     return {
         "metadata": {
-            "labels": {**pod.get("labels", {}), **trainer_labels(owner.name)},
-            "annotations": annotations,
+            "labels": {**pod.get("labels", {}), **labels},
+            "annotations": {
+                **pod.get("annotations", {}),
+                names.SPEC_ANNOTATION: pod_view(spec),
+                **annotations,
+            },
         },
         "spec": pod_spec(spec, settings.image, settings.image_pull_policy),
     }

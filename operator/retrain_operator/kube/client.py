@@ -96,17 +96,32 @@ class KubeClient:
             "patch", kind, kind.path(namespace, name), body=body, media="merge-patch+json"
         )
 
-    async def apply_status(self, kind: Kind, namespace: str, name: str, body: Object) -> Object:
-        """Make ``body`` the status: what we said before and is not in it goes away."""
-        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
-        path = kind.path(namespace, name, "status")
+    async def apply(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        body: Object,
+        *,
+        sub: str | None = None,
+        force: bool = True,
+    ) -> Object:
+        """Make ``body`` what we say about the object: what we said before and is not in it goes.
+
+        Without ``force`` another one's word is a Conflict.
+        """
+        query = {"fieldManager": FIELD_MANAGER, "force": str(force).lower()}
+        path = kind.path(namespace, name, sub)
         return await self._call(
             "patch", kind, path, body=body, query=query, media="apply-patch+yaml"
         )
 
-    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
-        """Delete that very object, after what it owns, if it is still there."""
-        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Foreground"}
+    async def delete(
+        self, kind: Kind, namespace: str, name: str, uid: str, *, orphan: bool = False
+    ) -> None:
+        """Delete that very object, if it is still there: after what it owns, or without it."""
+        policy = "Orphan" if orphan else "Foreground"
+        body = {"preconditions": {"uid": uid}, "propagationPolicy": policy}
         try:
             await self._call("delete", kind, kind.path(namespace, name), body=body)
         except NotFound:

@@ -30,6 +30,8 @@ class Kind:
 
 
 TRAINING_RUN = Kind(API_VERSION, "trainingruns", "TrainingRun")
+RETRAIN_SCHEDULE = Kind(API_VERSION, "retrainschedules", "RetrainSchedule")
+CRON_JOB = Kind("batch/v1", "cronjobs", "CronJob")
 JOB = Kind("batch/v1", "jobs", "Job")
 POD = Kind("v1", "pods", "Pod")
 CORE_EVENT = Kind("v1", "events", "Event")

@@ -9,6 +9,7 @@ from retrain_core.build.job import Owner, build_job
 from retrain_core.outcome import Activity, Reason
 from retrain_operator.kube import objects
 from retrain_operator.plan.ending import disruption_of, ending_of, failure_of, has_ended
+from retrain_operator.plan.ownership import made_for, owns, recorded_by
 from retrain_operator.plan.status import (
     container_status,
     final,
@@ -29,6 +30,8 @@ from retrain_operator.plan.types import Observed, Plan, Settings, Situation
 MAX_DISRUPTIONS = 10
 """Kubernetes counts no disruption as a retry; a run that is always in somebody's way ends."""
 SOON = timedelta(seconds=2)
+MARKED = timedelta(seconds=10)
+"""A CronJob's Job is marked with its run by then."""
 PACE = timedelta(seconds=1)
 """A pod that starts changes many times a second: each is one write, if all of it is told."""
 
@@ -66,7 +69,7 @@ def _finished(s: Situation) -> Plan | None:
 
 def _leftover_job(s: Situation) -> Plan:
     job = s.seen.job
-    if job is None or not objects.controlled_by(job, s.seen.run) or objects.being_deleted(job):
+    if job is None or not owns(s.seen.run, job) or objects.being_deleted(job):
         return Plan()
     if not has_ended(job):
         return Plan(delete_job=True)
@@ -76,11 +79,20 @@ def _leftover_job(s: Situation) -> Plan:
 
 
 def _job_of_another(s: Situation) -> Plan | None:
-    job = s.seen.job
-    if job is None or objects.controlled_by(job, s.seen.run):
+    job, run = s.seen.job, s.seen.run
+    if job is None or owns(run, job):
         return None
     if "jobUID" in s.seen.status:
         return _lost(s)
+    if (wanted := made_for(run)) is not None:
+        if objects.uid(job) == wanted and recorded_by(job) is None:
+            if s.now - objects.created(run) < MARKED:
+                return Plan(again=SOON)
+            waits = (
+                f"the RetrainSchedule of Job {objects.name(job)} does not take the run for its own"
+            )
+            return Plan(status=ongoing(s, Activity.PENDING, waits), again=MARKED)
+        return Plan(status=final(s, Reason.JOB_LOST, "the Job that this run records is gone"))
     name = objects.name(job)
     owner = objects.controller(job)
     if owner and owner["kind"] == "TrainingRun" and owner["name"] == name:
@@ -151,6 +163,8 @@ def _without_job(s: Situation) -> Plan | None:
     if s.seen.job is not None:
         return None
     run = s.seen.run
+    if made_for(run) is not None:
+        return Plan(status=final(s, Reason.JOB_LOST, "the Job that this run records is gone"))
     release = objects.annotations(run).get(names.RELEASE_ANNOTATION)
     owner = Owner(objects.name(run), objects.namespace(run), objects.uid(run), release)
     return Plan(create_job=build_job(owner, s.spec, s.settings.trainer), again=timedelta(0))

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from retrain_core import names
+from retrain_core.crd.status import RunTrigger
 from retrain_core.outcome import OUTCOMES, Activity, Reason
 from retrain_core.result import Result, parse
 from retrain_core.status import timestamp
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Object
+from retrain_operator.plan.ownership import owns
 from retrain_operator.plan.types import Situation, Status
 
 MAX_MESSAGE = 4096
@@ -92,7 +96,7 @@ def container_status(pod: Object, container: str) -> Object | None:
 def _status(situation: Situation, conditions: list[Object]) -> Status:
     before = situation.seen.status
     status: Status = {key: before[key] for key in _CARRIED if key in before}
-    status.setdefault("trigger", {"type": "Manual"})
+    status.setdefault("trigger", _trigger(situation.seen.run))
     status |= _of_job(situation)
     status["observedGeneration"] = generation(situation)
     status["conditions"] = conditions
@@ -103,10 +107,21 @@ def generation(situation: Situation) -> int:
     return int(situation.seen.run["metadata"].get("generation", 1))
 
 
+def _trigger(run: Object) -> Object:
+    """What started ``run``, by the word of its annotation, which a user too may have written."""
+    try:
+        said = RunTrigger.model_validate_json(
+            objects.annotations(run).get(names.TRIGGERED_BY_ANNOTATION, "")
+        )
+    except ValidationError:
+        return {"type": "Manual"}
+    return said.model_dump(by_alias=True, exclude_none=True)
+
+
 def _of_job(situation: Situation) -> Status:
     seen = situation.seen
     job = seen.job
-    if job is None or not objects.controlled_by(job, seen.run):
+    if job is None or not owns(seen.run, job):
         return {}
     found: Status = {"jobName": objects.name(job), "jobUID": objects.uid(job)}
     started = (job.get("status") or {}).get("startTime")

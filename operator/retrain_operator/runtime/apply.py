@@ -1,20 +1,16 @@
-"""What a plan says, done: the only module that writes to the API server."""
+"""What the plan of a run says, done."""
 
-import logging
 from datetime import UTC, datetime
 
 from retrain_operator.kube import objects
-from retrain_operator.kube.client import FIELD_MANAGER, KubeClient
-from retrain_operator.kube.errors import AlreadyExists, ApiError, Refused
-from retrain_operator.kube.objects import EVENT, JOB, TRAINING_RUN, Object
+from retrain_operator.kube.client import KubeClient
+from retrain_operator.kube.errors import AlreadyExists, Refused
+from retrain_operator.kube.objects import JOB, TRAINING_RUN, Object
 from retrain_operator.plan.status import reason_of
 from retrain_operator.plan.types import Observed, Plan, Refusal, Status
 from retrain_operator.runtime.health import Health
 from retrain_operator.runtime.store import Store
-
-logger = logging.getLogger(__name__)
-MAX_NOTE = 1024
-"""Bytes that an Event's note may have."""
+from retrain_operator.runtime.tell import tell, write_status
 
 
 async def apply(
@@ -61,57 +57,9 @@ async def _create(body: Object, client: KubeClient, store: Store) -> Refusal | N
 async def _write_status(
     run: Object, status: Status, client: KubeClient, store: Store, health: Health
 ) -> None:
-    body = {
-        "apiVersion": run["apiVersion"],
-        "kind": run["kind"],
-        # A Conflict if anybody has written since: then what was planned may be out of date.
-        "metadata": {
-            "name": objects.name(run),
-            "uid": objects.uid(run),
-            "resourceVersion": run["metadata"]["resourceVersion"],
-        },
-        "status": status,
-    }
-    written = await client.apply_status(TRAINING_RUN, *_place(run), body)
+    written = await write_status(TRAINING_RUN, run, status, client, health)
     store.wrote(written, datetime.now(UTC))
-    health.wrote(objects.uid(run), objects.version(written))
-    before, now = reason_of(run.get("status") or {}), reason_of(status)
-    if before != now:
-        await _tell(run, status, client)
-
-
-async def _tell(run: Object, status: Status, client: KubeClient) -> None:
-    """An Event for a new reason. Losing one is no harm: the status has said it."""
-    condition = status["conditions"][0]
-    bad = condition["status"] == "False"
-    now = datetime.now(UTC)
-    event = {
-        "apiVersion": EVENT.api_version,
-        "kind": EVENT.name,
-        "metadata": {
-            "generateName": f"{objects.name(run)[:50]}-",
-            "namespace": objects.namespace(run),
-        },
-        "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "type": "Warning" if bad else "Normal",
-        "reason": condition["reason"],
-        "action": "Reconcile",
-        "note": _short(condition["message"]),
-        "reportingController": f"retrain.dev/{FIELD_MANAGER}",
-        "reportingInstance": FIELD_MANAGER,
-        "regarding": {
-            "apiVersion": run["apiVersion"],
-            "kind": run["kind"],
-            "name": objects.name(run),
-            "namespace": objects.namespace(run),
-            "uid": objects.uid(run),
-        },
-    }
-    try:
-        await client.create(EVENT, objects.namespace(run), event)
-    except ApiError as error:
-        logger.warning("an event was lost: %s", error)
-
-
-def _short(text: str) -> str:
-    return text.encode()[:MAX_NOTE].decode(errors="ignore")
+    if reason_of(run.get("status") or {}) != reason_of(status):
+        said = status["conditions"][0]
+        bad = said["status"] == "False"
+        await tell(TRAINING_RUN, run, said["reason"], said["message"], client, bad=bad)

@@ -1,7 +1,7 @@
 """What /metrics tells. One table: names, types, labels and help."""
 
 from collections import Counter as Tally
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
@@ -12,6 +12,8 @@ from retrain_operator.plan.status import reason_of
 from retrain_operator.runtime.queue import WorkQueue
 from retrain_operator.runtime.store import KINDS, Store
 
+Queues = Mapping[Kind, WorkQueue[Key]]
+"""The work, by the kind that is worked on."""
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -22,13 +24,14 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.reconciles = Counter(
             "retrain_reconcile_total",
-            "Passes over a TrainingRun, by how they ended.",
-            ("result",),
+            "Passes over an object, by how they ended.",
+            ("resource", "result"),
             registry=self.registry,
         )
         self.seconds = Histogram(
             "retrain_reconcile_seconds",
             "Time of one pass, API calls included.",
+            ("resource",),
             buckets=SECONDS,
             registry=self.registry,
         )
@@ -55,24 +58,29 @@ class Metrics:
         self.requests.labels(verb, kind.plural, str(code)).inc()
         self.request_seconds.labels(verb, kind.plural).observe(seconds)
 
-    def watch(self, store: Store, queue: WorkQueue[Key], echo_lag: Callable[[], float]) -> None:
+    def watch(self, store: Store, queues: Queues, echo_lag: Callable[[], float]) -> None:
         """Tell the state of these whenever /metrics is read."""
-        self.registry.register(_State(store, queue, echo_lag))
+        self.registry.register(_State(store, queues, echo_lag))
 
 
 class _State(Collector):
-    def __init__(self, store: Store, queue: WorkQueue[Key], echo_lag: Callable[[], float]) -> None:
+    def __init__(self, store: Store, queues: Queues, echo_lag: Callable[[], float]) -> None:
         self._store = store
-        self._queue = queue
+        self._queues = queues
         self._echo_lag = echo_lag
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        yield GaugeMetricFamily(
-            "retrain_queue_depth", "TrainingRuns that wait to be looked at.", self._queue.depth
+        depth = GaugeMetricFamily(
+            "retrain_queue_depth", "Objects that wait to be looked at.", labels=("resource",)
         )
-        yield GaugeMetricFamily(
-            "retrain_queue_oldest_seconds", "Time the first of them waits.", self._queue.oldest
+        oldest = GaugeMetricFamily(
+            "retrain_queue_oldest_seconds", "Time the first of them waits.", labels=("resource",)
         )
+        for kind, queue in self._queues.items():
+            depth.add_metric((kind.plural,), queue.depth)
+            oldest.add_metric((kind.plural,), queue.oldest)
+        yield depth
+        yield oldest
         yield GaugeMetricFamily(
             "retrain_watch_lag_seconds",
             "Age of the oldest status written that the watch has not told of.",

@@ -8,6 +8,7 @@ from retrain_operator.kube import objects
 from retrain_operator.kube.client import KubeClient
 from retrain_operator.kube.objects import CORE_EVENT, JOB, POD, TRAINING_RUN, Key, Object
 from retrain_operator.plan.ending import has_ended
+from retrain_operator.plan.ownership import owns
 from retrain_operator.plan.status import is_over
 from retrain_operator.plan.trouble import subject_of_events
 from retrain_operator.plan.types import Observed
@@ -27,7 +28,7 @@ async def observe(client: KubeClient, store: Store, key: Key, now: datetime) -> 
         if run is None:
             return None
         job = await client.get(JOB, *key)
-        if job is not None and objects.controlled_by(job, run):
+        if job is not None and owns(run, job):
             store.put(JOB, job)
     if job is None or finished:
         return Observed(run, job)
@@ -53,7 +54,7 @@ async def _pods(client: KubeClient, store: Store, key: Key, job: Object) -> list
     if not has_ended(job) or (pods and is_over(pods[-1])):
         return pods
     # The Job's end may be told before that of its pod, whose report is wanted.
-    selector = f"{names.RUN_LABEL}={key[1]}"
+    selector = f"{names.JOB_LABEL}={key[1]}"
     async for page in client.list(POD, key[0], labels=selector):
         for pod in page.items:
             store.put(POD, pod)

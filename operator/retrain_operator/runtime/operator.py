@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from kubernetes.aio.client import Configuration
 
@@ -12,16 +12,24 @@ from retrain_operator.config import Config
 from retrain_operator.kube import objects
 from retrain_operator.kube.client import KubeClient
 from retrain_operator.kube.errors import ApiError
-from retrain_operator.kube.objects import TRAINING_RUN, Key, Kind, Object
+from retrain_operator.kube.objects import (
+    JOB,
+    POD,
+    RETRAIN_SCHEDULE,
+    TRAINING_RUN,
+    Kind,
+    Object,
+)
 from retrain_operator.plan.types import Settings
 from retrain_operator.runtime.health import Health
 from retrain_operator.runtime.http import serve
-from retrain_operator.runtime.metrics import Metrics
+from retrain_operator.runtime.metrics import Metrics, Queues
 from retrain_operator.runtime.queue import WorkQueue
 from retrain_operator.runtime.reconcile import Reconciler
 from retrain_operator.runtime.resync import resync
-from retrain_operator.runtime.store import Store
+from retrain_operator.runtime.store import Store, key_of, schedule_of
 from retrain_operator.runtime.watch import watch
+from retrain_operator.runtime.worker import work
 
 logger = logging.getLogger(__name__)
 CRD_SECONDS = 60
@@ -43,27 +51,42 @@ async def run(config: Config, access: Configuration, stop: asyncio.Event) -> Non
     metrics = Metrics()
     client = KubeClient(access, metrics.request)
     store: Store = Store()
-    queue: WorkQueue[Key] = WorkQueue()
+    queues: Queues = {TRAINING_RUN: WorkQueue(), RETRAIN_SCHEDULE: WorkQueue()}
     health = Health(config.resync_seconds)
-    metrics.watch(store, queue, lambda: health.echo_lag)
+    metrics.watch(store, queues, lambda: health.echo_lag)
     settings = Settings(config.trainer, config.defaults, config.job_ttl_seconds)
-    reconciler = Reconciler(client, store, queue, settings, health, metrics)
+    reconciler = Reconciler(client, store, settings, health)
+    looks = {TRAINING_RUN: reconciler.run, RETRAIN_SCHEDULE: reconciler.schedule}
     server, port = await serve(config.port, health, metrics)
     logger.info("listening on port %d", port)
     workers: list[asyncio.Task[None]] = []
     try:
         await _wait_for_crd(client)
-        for key in await _list_until_done(client, store, config.namespaces):
-            queue.add(key)
+        await _list_until_done(client, store, config.namespaces)
+        for kind, queue in queues.items():
+            for key in store.keys(kind):
+                queue.add(key)
         health.resynced()
-        logger.info("%d TrainingRuns", len(store.keys()))
+        logger.info("%d TrainingRuns", store.count(TRAINING_RUN))
         # Before kopf, which ends every task that was started after it.
-        workers = [asyncio.create_task(reconciler.work(stop)) for _ in range(config.workers)]
-        workers.append(asyncio.create_task(_keep_resyncing(reconciler, config)))
-        await watch(_teller(store, queue, health), config.namespaces, stop)
+        workers = [
+            asyncio.create_task(work(kind, look, queues[kind], metrics, stop))
+            for kind, look in looks.items()
+            for _ in range(config.workers)
+        ]
+
+        async def list_again() -> int:
+            changed = await resync(client, store, config.namespaces)
+            for kind, item in changed:
+                _add(queues, kind, item)
+            health.resynced()
+            return len(changed)
+
+        workers.append(asyncio.create_task(_keep_resyncing(list_again, config, metrics)))
+        await watch(_teller(store, queues, health), config.namespaces, stop)
         # Kopf takes the signals to itself.
         stop.set()
-        await _drain(queue)
+        await _drain(queues)
     finally:
         for worker in workers:
             worker.cancel()
@@ -72,28 +95,38 @@ async def run(config: Config, access: Configuration, stop: asyncio.Event) -> Non
         await client.close()
 
 
-def _teller(
-    store: Store, queue: WorkQueue[Key], health: Health
-) -> Callable[[Kind, Object, bool], None]:
+def _teller(store: Store, queues: Queues, health: Health) -> Callable[[Kind, Object, bool], None]:
     def told(kind: Kind, item: Object, gone: bool) -> None:
-        key = store.drop(kind, item) if gone else store.put(kind, item)
-        if kind is TRAINING_RUN:
+        if gone:
+            store.drop(kind, item)
+        else:
+            store.put(kind, item)
+        if kind in queues:
             health.saw(objects.uid(item), objects.version(item), gone=gone)
-        queue.add(key)
+        _add(queues, kind, item)
 
     return told
+
+
+def _add(queues: Queues, kind: Kind, item: Object) -> None:
+    """Let be looked at whatever ``item`` concerns."""
+    if kind in (TRAINING_RUN, JOB, POD):
+        queues[TRAINING_RUN].add(key_of(kind, item))
+    if kind is not POD and (schedule := schedule_of(kind, item)) is not None:
+        queues[RETRAIN_SCHEDULE].add(schedule)
 
 
 async def _wait_for_crd(client: KubeClient) -> None:
     """The CRDs may come with the same installation, a moment later."""
     problem = (
-        f"the API server does not know {TRAINING_RUN.plural} of {TRAINING_RUN.api_version}:"
-        " install the CRDs (kubectl apply --server-side -k crds, or crds.enabled in the chart)"
+        f"the API server does not know {TRAINING_RUN.plural} and {RETRAIN_SCHEDULE.plural} of"
+        f" {TRAINING_RUN.api_version}: install the CRDs (kubectl apply --server-side -k crds, or"
+        " crds.enabled in the chart)"
     )
     failure = problem
     for _ in range(CRD_SECONDS):
         try:
-            if await client.served(TRAINING_RUN):
+            if all([await client.served(kind) for kind in (TRAINING_RUN, RETRAIN_SCHEDULE)]):
                 return
             failure = problem
         except ApiError as error:
@@ -103,37 +136,34 @@ async def _wait_for_crd(client: KubeClient) -> None:
     raise CannotStart(failure)
 
 
-async def _list_until_done(client: KubeClient, store: Store, namespaces: list[str]) -> set[Key]:
+async def _list_until_done(client: KubeClient, store: Store, namespaces: list[str]) -> None:
     seconds = 1
     while True:
         try:
             await resync(client, store, namespaces)
-            return store.keys()
+            return
         except ApiError as error:
             logger.warning("cannot list yet: %s", error)
             await asyncio.sleep(seconds)
             seconds = min(2 * seconds, 30)
 
 
-async def _keep_resyncing(reconciler: Reconciler, config: Config) -> None:
+async def _keep_resyncing(
+    list_again: Callable[[], Awaitable[int]], config: Config, metrics: Metrics
+) -> None:
     for seconds in itertools.chain(EARLY_RESYNCS, itertools.repeat(config.resync_seconds)):
         await asyncio.sleep(seconds * random.uniform(0.9, 1.1))  # noqa: S311
         try:
-            changed = await resync(reconciler.client, reconciler.store, config.namespaces)
+            metrics.repairs.inc(await list_again())
         except ApiError as error:
             logger.warning("the listing failed and is made again later: %s", error)
-            continue
-        reconciler.health.resynced()
-        reconciler.metrics.repairs.inc(len(changed))
-        for key in changed:
-            reconciler.queue.add(key)
 
 
-async def _drain(queue: WorkQueue[Key]) -> None:
+async def _drain(queues: Queues) -> None:
     """Let what is being done be done; what waits is found again at the next start."""
     try:
         async with asyncio.timeout(DRAIN_SECONDS):
-            while queue.busy:
+            while any(queue.busy for queue in queues.values()):
                 await asyncio.sleep(0.05)
     except TimeoutError:
         logger.warning("some work did not end in %d s", DRAIN_SECONDS)

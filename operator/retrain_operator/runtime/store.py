@@ -8,18 +8,37 @@ from datetime import datetime
 
 from retrain_core import names
 from retrain_operator.kube import objects
-from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Key, Kind, Object
+from retrain_operator.kube.objects import (
+    CRON_JOB,
+    JOB,
+    POD,
+    RETRAIN_SCHEDULE,
+    TRAINING_RUN,
+    Key,
+    Kind,
+    Object,
+)
 from retrain_operator.runtime.trim import trimmed
 
-KINDS = (TRAINING_RUN, JOB, POD)
+KINDS = (TRAINING_RUN, JOB, POD, RETRAIN_SCHEDULE, CRON_JOB)
 
 
 def key_of(kind: Kind, item: Object) -> Key:
-    """The TrainingRun that ``item`` is about."""
+    """The TrainingRun that ``item`` is about; for a schedule and its clocks, the schedule."""
     name = objects.name(item)
     if kind is POD:
-        name = objects.labels(item).get(names.RUN_LABEL, name)
+        name = objects.labels(item).get(names.JOB_LABEL, name)
+    if kind is CRON_JOB:
+        name = objects.labels(item).get(names.SCHEDULE_LABEL, name)
     return objects.namespace(item), name
+
+
+def schedule_of(kind: Kind, item: Object) -> Key | None:
+    """The RetrainSchedule that ``item`` says it belongs to, or is."""
+    if kind is RETRAIN_SCHEDULE:
+        return key_of(kind, item)
+    schedule = objects.labels(item).get(names.SCHEDULE_LABEL)
+    return (objects.namespace(item), schedule) if schedule else None
 
 
 class Store:
@@ -31,6 +50,8 @@ class Store:
         """Uid and last version of what was dropped since the last full listing."""
         self._written: dict[str, datetime] = {}
         """By uid, of the runs that are known."""
+        self._scheduled: dict[Kind, dict[Key, dict[str, Object]]] = {TRAINING_RUN: {}, JOB: {}}
+        """The same objects by the schedule they say they belong to."""
 
     def put(self, kind: Kind, item: Object) -> Key:
         """Keep ``item`` unless something newer is known; returns its key."""
@@ -39,7 +60,11 @@ class Store:
         if version <= self._gone[kind].get(uid, -1):
             return key
         if known is None or objects.version(known) <= version:
-            self._objects[kind].setdefault(key, {})[uid] = trimmed(kind, item)
+            if known is not None:
+                self._unlist(kind, known)
+            kept = trimmed(kind, item)
+            self._objects[kind].setdefault(key, {})[uid] = kept
+            self._list(kind, kept)
         return key
 
     def wrote(self, run: Object, at: datetime) -> None:
@@ -59,20 +84,21 @@ class Store:
         self._written.pop(objects.uid(item), None)
         known = self._objects[kind].get(key)
         if known is not None:
-            known.pop(objects.uid(item), None)
+            if (last := known.pop(objects.uid(item), None)) is not None:
+                self._unlist(kind, last)
             if not known:
                 del self._objects[kind][key]
         return key
 
     def replace(
         self, kind: Kind, namespaces: Iterable[str], listed: Iterable[Object], version: int
-    ) -> set[Key]:
-        """Take a full listing of ``kind`` made at ``version``; returns the keys that it changed.
+    ) -> list[Object]:
+        """Take a full listing of ``kind`` made at ``version``; returns what was new in it or gone.
 
         ``namespaces`` are those it covers; empty: all. What is newer than the listing stays, and
         what was dropped while it was made stays away.
         """
-        changed = set()
+        changed = []
         uids = set()
         for item in listed:
             uids.add(objects.uid(item))
@@ -80,12 +106,14 @@ class Store:
             if objects.version(item) <= self._gone[kind].get(objects.uid(item), -1):
                 continue
             if known is None or objects.version(known) < objects.version(item):
-                changed.add(self.put(kind, item))
+                self.put(kind, item)
+                changed.append(item)
         covered = set(namespaces)
         for item in self.all(kind):
             gone = objects.uid(item) not in uids and objects.version(item) <= version
             if gone and (not covered or objects.namespace(item) in covered):
-                changed.add(self.drop(kind, item))
+                self.drop(kind, item)
+                changed.append(item)
         self._gone[kind].clear()
         return changed
 
@@ -110,9 +138,35 @@ class Store:
     def count(self, kind: Kind) -> int:
         return sum(len(known) for known in self._objects[kind].values())
 
-    def keys(self) -> set[Key]:
-        return set(self._objects[TRAINING_RUN])
+    def keys(self, kind: Kind = TRAINING_RUN) -> set[Key]:
+        return set(self._objects[kind])
+
+    def schedule(self, key: Key) -> Object | None:
+        """The RetrainSchedule of ``key``: the youngest where one has replaced another."""
+        return self._youngest(RETRAIN_SCHEDULE, key)
+
+    def cron_jobs(self, key: Key) -> list[Object]:
+        """Those that say they are clocks of the schedule ``key``."""
+        return [*self._objects[CRON_JOB].get(key, {}).values()]
+
+    def of_schedule(self, kind: Kind, key: Key) -> list[Object]:
+        """The runs or Jobs that say they belong to the schedule ``key``, oldest first."""
+        found = self._scheduled[kind].get(key, {}).values()
+        return sorted(
+            found, key=lambda item: (item["metadata"]["creationTimestamp"], objects.name(item))
+        )
 
     def _youngest(self, kind: Kind, key: Key) -> Object | None:
         found = self._objects[kind].get(key, {}).values()
         return max(found, key=objects.version, default=None)
+
+    def _list(self, kind: Kind, item: Object) -> None:
+        if kind in self._scheduled and (key := schedule_of(kind, item)) is not None:
+            self._scheduled[kind].setdefault(key, {})[objects.uid(item)] = item
+
+    def _unlist(self, kind: Kind, item: Object) -> None:
+        if kind in self._scheduled and (key := schedule_of(kind, item)) is not None:
+            mine = self._scheduled[kind][key]
+            mine.pop(objects.uid(item), None)
+            if not mine:
+                del self._scheduled[kind][key]

@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from retrain_core import names
-from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Kind, Object
+from retrain_core.build.cronjob import CLOCK_FIELDS, HASH_ANNOTATION
+from retrain_operator.kube.objects import (
+    CRON_JOB,
+    JOB,
+    POD,
+    RETRAIN_SCHEDULE,
+    TRAINING_RUN,
+    Kind,
+    Object,
+)
 
 _WHOLE: Final = None
 _Shape = Mapping[str, "_Shape"] | list["_Shape"] | None
@@ -41,19 +50,40 @@ _KEPT: Final[Mapping[Kind, _Shape]] = {
     TRAINING_RUN: {
         "apiVersion": _WHOLE,
         "kind": _WHOLE,
-        "metadata": _metadata((), (names.RELEASE_ANNOTATION,)),
+        "metadata": _metadata(
+            (names.SCHEDULE_LABEL, names.TRIGGER_LABEL),
+            (
+                names.RELEASE_ANNOTATION,
+                names.JOB_UID_ANNOTATION,
+                names.TRIGGERED_BY_ANNOTATION,
+            ),
+        ),
         "spec": _WHOLE,
         "status": _WHOLE,
     },
+    RETRAIN_SCHEDULE: {
+        "apiVersion": _WHOLE,
+        "kind": _WHOLE,
+        "metadata": _metadata((), ()),
+        "spec": _WHOLE,
+        "status": _WHOLE,
+    },
+    CRON_JOB: {
+        "metadata": _metadata((names.SCHEDULE_LABEL, names.TRIGGER_LABEL), (HASH_ANNOTATION,)),
+        "spec": dict.fromkeys(CLOCK_FIELDS, _WHOLE),
+        "status": {"lastScheduleTime": _WHOLE},
+    },
     JOB: {
-        "metadata": _metadata((names.MANAGED_BY_LABEL,), ()),
+        "metadata": _metadata(
+            (names.SCHEDULE_LABEL, names.TRIGGER_LABEL), (names.RECORDED_ANNOTATION,)
+        ),
         "spec": dict.fromkeys(
             ("suspend", "backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished"), _WHOLE
         ),
         "status": {"startTime": _WHOLE, "conditions": _CONDITIONS},
     },
     POD: {
-        "metadata": _metadata((names.RUN_LABEL,), ()),
+        "metadata": _metadata((names.JOB_LABEL,), ()),
         "spec": {
             "nodeName": _WHOLE,
             "initContainers": _CONTAINERS,

@@ -14,13 +14,27 @@ import kopf
 
 from retrain_core import names
 from retrain_operator.kube.client import PAGE
-from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Kind, Object
+from retrain_operator.kube.objects import (
+    CRON_JOB,
+    JOB,
+    POD,
+    RETRAIN_SCHEDULE,
+    TRAINING_RUN,
+    Kind,
+    Object,
+)
 
 Told = Callable[[Kind, Object, bool], None]
 """Told kind, object, and whether it is gone."""
 
 OURS = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
-WATCHED = ((TRAINING_RUN, None), (JOB, OURS), (POD, OURS))
+WATCHED = (
+    (TRAINING_RUN, None),
+    (RETRAIN_SCHEDULE, None),
+    (CRON_JOB, OURS),
+    (JOB, OURS),
+    (POD, OURS),
+)
 """Kinds and the label selector by which the API server chooses."""
 
 

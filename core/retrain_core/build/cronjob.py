@@ -1,0 +1,112 @@
+"""The CronJob of a cron trigger: its Jobs are a trainer's, whether the operator is up or not."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from retrain_core import names
+from retrain_core.build.job import TrainerSettings, job_template
+from retrain_core.defaults import effective_spec
+from retrain_core.spec import API_VERSION
+from retrain_core.spec.retrain_schedule import Cron, RetrainScheduleSpec, Trigger
+
+HISTORY_LIMIT = 100
+"""Of Jobs, for Kubernetes: the operator records each first and then sets its TTL."""
+CLOCK_FIELDS = (
+    "schedule",
+    "timeZone",
+    "startingDeadlineSeconds",
+    "suspend",
+    "concurrencyPolicy",
+)
+"""Fields of a CronJob's spec that say when it starts what."""
+HASH_ANNOTATION = names.PREFIX + "hash"
+"""On a CronJob: of what it was made from, so that a change is told from Kubernetes' defaults."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The RetrainSchedule that a CronJob belongs to."""
+
+    name: str
+    namespace: str
+    uid: str
+
+
+def cron_job_name(schedule: str, trigger: str) -> str:
+    return f"{schedule}-{trigger}"
+
+
+def build_cron_job(
+    schedule: Schedule,
+    spec: RetrainScheduleSpec,
+    trigger: Trigger,
+    run_template: dict[str, Any],
+    defaults: dict[str, Any],
+    settings: TrainerSettings,
+) -> dict[str, Any]:
+    """The CronJob of ``trigger``; ``run_template`` is the schedule's, in the API's form.
+
+    Raises:
+        ValueError: the template with ``defaults`` cannot be run.
+    """
+    cron = trigger.cron
+    assert cron is not None
+    labels = {names.SCHEDULE_LABEL: schedule.name, names.TRIGGER_LABEL: trigger.name}
+    run = effective_spec(run_template["spec"], defaults)
+    template = job_template(labels, {}, run, settings)
+    said = json.dumps(run_template, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
+    template["metadata"]["annotations"] = {names.RUN_TEMPLATE_ANNOTATION: said}
+    built: dict[str, Any] = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {
+            "name": cron_job_name(schedule.name, trigger.name),
+            "namespace": schedule.namespace,
+            "labels": {
+                names.NAME_LABEL: names.TRAINER,
+                names.MANAGED_BY_LABEL: names.MANAGED_BY,
+                **labels,
+            },
+            "ownerReferences": [schedule_reference(schedule)],
+        },
+        "spec": {
+            **_clock(cron),
+            "suspend": spec.suspend,
+            "concurrencyPolicy": _concurrency(spec),
+            "successfulJobsHistoryLimit": HISTORY_LIMIT,
+            "failedJobsHistoryLimit": HISTORY_LIMIT,
+            "jobTemplate": template,
+        },
+    }
+    built["metadata"]["annotations"] = {HASH_ANNOTATION: _hash(built)}
+    return built
+
+
+def schedule_reference(schedule: Schedule) -> dict[str, Any]:
+    """Without blockOwnerDeletion, which would need a right on the schedule's finalizers."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "RetrainSchedule",
+        "name": schedule.name,
+        "uid": schedule.uid,
+        "controller": True,
+    }
+
+
+def _clock(cron: Cron) -> dict[str, Any]:
+    return {
+        "schedule": cron.schedule,
+        "timeZone": cron.time_zone,
+        "startingDeadlineSeconds": cron.starting_deadline_seconds,
+    }
+
+
+def _concurrency(spec: RetrainScheduleSpec) -> str:
+    """Kubernetes would replace by deleting a Job, record and all: the operator cancels it."""
+    return "Forbid" if spec.concurrency_policy == "Forbid" else "Allow"
+
+
+def _hash(built: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(built, sort_keys=True).encode()).hexdigest()[:16]

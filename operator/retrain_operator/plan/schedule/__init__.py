@@ -1,0 +1,1 @@
+"""What to do next for a RetrainSchedule: one module for each thing that a schedule promises."""

@@ -1,0 +1,83 @@
+"""The CronJobs of a schedule: one for each cron trigger, none for one that is gone."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from retrain_core.build.cronjob import CLOCK_FIELDS, HASH_ANNOTATION, build_cron_job
+from retrain_core.clock import next_time
+from retrain_operator.kube import objects
+from retrain_operator.kube.objects import CRON_JOB, Object
+from retrain_operator.plan.schedule.types import Action, Apply, Delete, Patch, Situation
+
+
+def clocks(s: Situation) -> Iterator[Action]:
+    """What brings the CronJobs to where the spec wants them.
+
+    Of a spec that cannot be run nothing is taken over but `suspend`: the clocks go on as they
+    were last right.
+    """
+    if s.problem is not None:
+        yield from _suspended(s)
+        return
+    known = {objects.name(item): item for item in s.seen.cron_jobs}
+    wanted = {objects.name(body): body for body in wanted_clocks(s)}
+    for name, body in wanted.items():
+        item = known.get(name)
+        if name in s.seen.taken or (item is not None and _stands(item, body)):
+            continue
+        yield Apply(CRON_JOB, item, body)
+    for name, item in known.items():
+        if name not in wanted and not objects.being_deleted(item):
+            # What it has started goes on, and belongs to its run.
+            yield Delete(CRON_JOB, item, orphan=True)
+
+
+def wanted_clocks(s: Situation) -> list[Object]:
+    """The CronJobs as they should be."""
+    template = s.seen.raw["runTemplate"]
+    return [
+        build_cron_job(
+            s.seen.owner, s.spec, trigger, template, s.settings.defaults, s.settings.trainer
+        )
+        for trigger in s.spec.triggers
+        if trigger.cron is not None
+    ]
+
+
+def last_tick(s: Situation) -> datetime | None:
+    """When a clock last started a Job."""
+    times = [(item.get("status") or {}).get("lastScheduleTime") for item in s.seen.cron_jobs]
+    return max((time for text in times if (time := objects.moment(text))), default=None)
+
+
+def next_tick(s: Situation) -> datetime | None:
+    """When a clock next starts a Job; None: never, as things are."""
+    if s.problem is not None or s.spec.suspend:
+        return None
+    standing = {objects.name(item) for item in s.seen.cron_jobs}
+    due = []
+    for trigger in s.spec.triggers:
+        if trigger.cron is None or f"{s.seen.owner.name}-{trigger.name}" not in standing:
+            continue
+        try:
+            due.append(next_time(trigger.cron.schedule, trigger.cron.time_zone, s.now))
+        except ValueError:
+            # Kubernetes has the last word on both, and has taken them.
+            continue
+    # In the hour that a zone repeats, wall clocks do not tell which is earlier.
+    return min(filter(None, due), key=datetime.timestamp, default=None)
+
+
+def _stands(item: Object, wanted: Object) -> bool:
+    """Whether ``item`` was made from what ``wanted`` is, and nobody has changed its clock."""
+    same = objects.annotations(item).get(HASH_ANNOTATION)
+    return same == objects.annotations(wanted)[HASH_ANNOTATION] and all(
+        item["spec"].get(field) == wanted["spec"][field] for field in CLOCK_FIELDS
+    )
+
+
+def _suspended(s: Situation) -> Iterator[Action]:
+    if s.seen.raw.get("suspend"):
+        for item in s.seen.cron_jobs:
+            if not item["spec"].get("suspend"):
+                yield Patch(CRON_JOB, item, {"spec": {"suspend": True}})

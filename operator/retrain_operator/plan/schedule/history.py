@@ -1,0 +1,36 @@
+"""How many finished runs of a schedule stay."""
+
+from collections.abc import Iterator
+
+from retrain_operator.kube import objects
+from retrain_operator.kube.objects import TRAINING_RUN, Object
+from retrain_operator.plan.schedule.types import Action, Delete, Situation
+
+
+def surplus(s: Situation) -> Iterator[Action]:
+    """The deletion of what has finished and is more than the limits, the oldest first.
+
+    Kubernetes' defaults for a schedule that cannot be read are not ours to guess: none goes.
+    """
+    if s.problem is not None:
+        return
+    limits = {
+        True: s.spec.successful_runs_history_limit,
+        False: s.spec.failed_runs_history_limit,
+    }
+    for succeeded, limit in limits.items():
+        finished = [
+            run for run in s.seen.runs if has_finished(run) and ended_well(run) is succeeded
+        ]
+        finished.sort(key=lambda run: str(run["status"]["completionTime"]))
+        for run in finished[: max(len(finished) - limit, 0)]:
+            if not objects.being_deleted(run):
+                yield Delete(TRAINING_RUN, run)
+
+
+def has_finished(run: Object) -> bool:
+    return "completionTime" in (run.get("status") or {})
+
+
+def ended_well(run: Object) -> bool:
+    return objects.condition(run, "Succeeded") is not None

@@ -1,0 +1,122 @@
+"""The status of a RetrainSchedule: carried on, with what its CronJobs and runs add."""
+
+from retrain_core.build.cronjob import cron_job_name
+from retrain_core.crd.status import MAX_ACTIVE
+from retrain_core.spec import Trigger
+from retrain_core.status import timestamp
+from retrain_operator.kube import objects
+from retrain_operator.kube.objects import Object
+from retrain_operator.plan.schedule.clocks import last_tick, next_tick
+from retrain_operator.plan.schedule.concurrency import active
+from retrain_operator.plan.schedule.history import ended_well, has_finished
+from retrain_operator.plan.schedule.types import Situation
+from retrain_operator.plan.status import reason_of, sentence
+from retrain_operator.plan.types import Status
+
+MAX_SENTENCE = 1024
+_CARRIED = ("lastRun", "lastSuccessfulRun", "lastScheduleTime", "championVersion")
+
+
+def schedule_status(s: Situation) -> Status:
+    """The whole status."""
+    status: Status = {key: s.seen.status[key] for key in _CARRIED if key in s.seen.status}
+    status["observedGeneration"] = _generation(s)
+    status["conditions"] = _conditions(s)
+    status["active"] = [objects.name(run) for run in active(s)][-MAX_ACTIVE:]
+    status |= _of_runs(s)
+    if (last := last_tick(s)) is not None:
+        status["lastScheduleTime"] = timestamp(last)
+    if s.problem is None:
+        status["triggers"] = [_trigger(s, trigger) for trigger in s.spec.triggers]
+    if (due := next_tick(s)) is not None:
+        status["nextScheduleTime"] = due.isoformat(timespec="seconds")
+    return status
+
+
+def trouble(s: Situation) -> tuple[str, str] | None:
+    """Reason and words for what a person must put right; None: nothing."""
+    if s.problem is not None:
+        return "InvalidSpec", s.problem
+    if s.seen.taken:
+        taken = ", ".join(sorted(s.seen.taken))
+        return "NameTaken", f"not this schedule's and left alone, under a name it needs: {taken}"
+    if s.seen.refusals:
+        said = "; ".join(f"{name}: {words}" for name, words in sorted(s.seen.refusals.items()))
+        return "CronJobRefused", said
+    return None
+
+
+def _conditions(s: Situation) -> list[Object]:
+    wrong = trouble(s)
+    if wrong is not None:
+        reason, said = wrong
+        return [
+            _condition(s, "Ready", "False", reason, said),
+            _condition(s, "Stalled", "True", reason, said),
+        ]
+    if s.spec.suspend:
+        return [_condition(s, "Ready", "True", "Suspended", "spec.suspend is set: nothing starts")]
+    return [_condition(s, "Ready", "True", "Waiting", "waits for its triggers")]
+
+
+def _trigger(s: Situation, trigger: Trigger) -> Object:
+    if trigger.cron is None:
+        return {"name": trigger.name, "message": "not looked at: this version acts on cron alone"}
+    name = cron_job_name(s.seen.owner.name, trigger.name)
+    found: Object = {"name": trigger.name}
+    clock = next((item for item in s.seen.cron_jobs if objects.name(item) == name), None)
+    if clock is not None and (last := (clock.get("status") or {}).get("lastScheduleTime")):
+        found["lastFired"] = last
+    if refusal := s.seen.refusals.get(name):
+        found["message"] = sentence(refusal, MAX_SENTENCE)
+    return found
+
+
+def _of_runs(s: Situation) -> Status:
+    found: Status = {}
+    if s.seen.runs:
+        found["lastRun"] = _summary(s.seen.runs[-1])
+    well = [run for run in s.seen.runs if has_finished(run) and ended_well(run)]
+    if well:
+        last = max(well, key=lambda run: str(run["status"]["completionTime"]))
+        found["lastSuccessfulRun"] = _summary(last)
+        if champion := _champion(last):
+            found["championVersion"] = champion
+    return found
+
+
+def _summary(run: Object) -> Object:
+    status = run.get("status") or {}
+    found = {
+        "name": objects.name(run),
+        "reason": reason_of(status),
+        "startTime": status.get("startTime"),
+        "completionTime": status.get("completionTime"),
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _champion(run: Object) -> str | None:
+    """The version that served after ``run`` had ended."""
+    model = run["status"].get("model") or {}
+    found = model.get("version") if model.get("promoted") else model.get("previousVersion")
+    return str(found) if found else None
+
+
+def _generation(s: Situation) -> int:
+    return int(s.seen.schedule["metadata"].get("generation", 1))
+
+
+def _condition(s: Situation, type_: str, status: str, reason: str, message: str) -> Object:
+    before = objects.any_condition(s.seen.schedule, type_)
+    unchanged = before is not None and before["status"] == status
+    return {
+        "type": type_,
+        "status": status,
+        "reason": reason,
+        "message": sentence(message),
+        "lastTransitionTime": before["lastTransitionTime"]
+        if before and unchanged
+        else timestamp(s.now),
+        "observedGeneration": _generation(s),
+    }

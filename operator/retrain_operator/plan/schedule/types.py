@@ -1,0 +1,134 @@
+"""What a schedule's plan is made from and what it says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, Self
+
+from pydantic import ValidationError
+
+from retrain_core.build.cronjob import Schedule
+from retrain_core.defaults import effective_spec, problems_of
+from retrain_core.spec import RetrainScheduleSpec
+from retrain_operator.kube import objects
+from retrain_operator.kube.objects import Kind, Object
+from retrain_operator.plan.types import Settings, Status
+
+
+@dataclass(frozen=True)
+class Create:
+    kind: Kind
+    body: Object
+
+
+@dataclass(frozen=True)
+class Apply:
+    """Make ``body`` what we say about ``item``, which is ours; None: there is none yet."""
+
+    kind: Kind
+    item: Object | None
+    body: Object
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Merge ``body`` into ``item``."""
+
+    kind: Kind
+    item: Object
+    body: Object
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Delete ``item``; with ``orphan`` what it owns stays."""
+
+    kind: Kind
+    item: Object
+    orphan: bool = False
+
+
+Action = Create | Apply | Patch | Delete
+
+
+@dataclass(frozen=True)
+class SchedulePlan:
+    """One pass: the actions in their order, then the status."""
+
+    actions: tuple[Action, ...] = ()
+    status: Status | None = None
+    """The whole status that should be."""
+    again: timedelta | None = None
+    """When to look again though nothing has changed."""
+
+    def earlier(self, after: timedelta | None) -> Self:
+        """This plan, looked at again after ``after`` if that is sooner."""
+        if after is None or (self.again is not None and self.again <= after):
+            return self
+        return replace(self, again=max(after, timedelta(0)))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One RetrainSchedule and what belongs to it."""
+
+    schedule: Object
+    cron_jobs: Sequence[Object] = ()
+    """Controlled by the schedule."""
+    jobs: Sequence[Object] = ()
+    """Controlled by one of them, oldest first. One that has no run was looked for live."""
+    runs: Sequence[Object] = ()
+    """Controlled by the schedule, oldest first."""
+    gone: frozenset[str] = frozenset()
+    """Uids of runs that Jobs name and that a live look did not find."""
+    orphans: Sequence[Object] = ()
+    """CronJobs of its names that an earlier schedule has made and let go."""
+    taken: frozenset[str] = frozenset()
+    """Names it needs under which something stands that is not its own."""
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    """What the API server says against a CronJob, by its name."""
+
+    @property
+    def status(self) -> Status:
+        return self.schedule.get("status") or {}
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The spec in the API's form."""
+        return dict(self.schedule["spec"])
+
+    @property
+    def owner(self) -> Schedule:
+        item = self.schedule
+        return Schedule(objects.name(item), objects.namespace(item), objects.uid(item))
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the decisions see: the observation, the settings and the time."""
+
+    seen: Seen
+    settings: Settings
+    now: datetime
+
+    @cached_property
+    def problem(self) -> str | None:
+        """Why nothing can be started from the spec; None: it can."""
+        try:
+            _ = self.spec
+            template = self.seen.raw["runTemplate"]["spec"]
+        except ValidationError as error:
+            return f"spec.{problems_of(error)}"
+        try:
+            effective_spec(template, self.settings.defaults)
+        except ValidationError as error:
+            return f"spec.runTemplate.spec.{problems_of(error)}"
+        except ValueError as error:
+            return f"spec.runTemplate.spec.{error}"
+        return None
+
+    @cached_property
+    def spec(self) -> RetrainScheduleSpec:
+        """Raises ValidationError."""
+        return RetrainScheduleSpec.model_validate(self.seen.raw)

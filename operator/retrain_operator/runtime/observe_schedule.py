@@ -1,0 +1,137 @@
+"""The observation of one schedule: from the store, and live where absence would mean something."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from retrain_core.build.cronjob import HASH_ANNOTATION, cron_job_name
+from retrain_operator.kube import objects
+from retrain_operator.kube.client import KubeClient
+from retrain_operator.kube.objects import (
+    CRON_JOB,
+    JOB,
+    RETRAIN_SCHEDULE,
+    TRAINING_RUN,
+    Key,
+    Object,
+)
+from retrain_operator.plan.ownership import made_for, recorded_by
+from retrain_operator.plan.schedule.types import Seen
+from retrain_operator.runtime.store import Store
+
+
+async def observe_schedule(client: KubeClient, store: Store, key: Key) -> Seen | None:
+    """What is to be seen of the schedule ``key``; None: there is none."""
+    schedule = store.schedule(key)
+    if schedule is None:
+        return None
+    look = _Look(client, store, key, schedule)
+    await look.at_clocks()
+    await look.at_jobs()
+    return look.seen()
+
+
+def is_orphan(item: Object) -> bool:
+    """Whether ``item`` is a CronJob of ours that nobody owns any more."""
+    return objects.controller(item) is None and HASH_ANNOTATION in objects.annotations(item)
+
+
+@dataclass
+class _Look:
+    client: KubeClient
+    store: Store
+    key: Key
+    schedule: Object
+    clocks: list[Object] = field(default_factory=list)
+    orphans: list[Object] = field(default_factory=list)
+    jobs: list[Object] = field(default_factory=list)
+    gone: set[str] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
+
+    def seen(self) -> Seen:
+        return Seen(
+            self.schedule,
+            self.clocks,
+            self.jobs,
+            self._runs(),
+            frozenset(self.gone),
+            self.orphans,
+            frozenset(self.taken),
+        )
+
+    async def at_clocks(self) -> None:
+        known = self.store.cron_jobs(self.key)
+        self.clocks += [item for item in known if objects.controlled_by(item, self.schedule)]
+        self.orphans += [item for item in known if is_orphan(item)]
+        found = {objects.name(item) for item in (*self.clocks, *self.orphans)}
+        for name in self._names():
+            if name in found:
+                continue
+            item = await self.client.get(CRON_JOB, self.key[0], name)
+            if item is None:
+                continue
+            if objects.controlled_by(item, self.schedule):
+                self.store.put(CRON_JOB, item)
+                self.clocks.append(item)
+            elif is_orphan(item):
+                self.orphans.append(item)
+            else:
+                self.taken.add(name)
+
+    async def at_jobs(self) -> None:
+        clocks = {objects.uid(item) for item in self.clocks}
+        runs = {objects.uid(run) for run in self._runs()}
+        for job in self.store.of_schedule(JOB, self.key):
+            owner = objects.controller(job)
+            if owner is None or owner["uid"] not in clocks:
+                continue
+            mark = recorded_by(job)
+            if mark is None:
+                await self._unrecorded(job)
+                continue
+            self.jobs.append(job)
+            if mark not in runs and await self._is_gone(objects.name(job), mark):
+                self.gone.add(mark)
+
+    async def _unrecorded(self, known: Object) -> None:
+        """The Job as it is now: it may have been recorded since, and the record deleted."""
+        name = objects.name(known)
+        job = await self.client.get(JOB, self.key[0], name)
+        if job is None or objects.uid(job) != objects.uid(known):
+            self.store.drop(JOB, known)
+            return
+        self.store.put(JOB, job)
+        if recorded_by(job) is not None:
+            # The watch, or the next look, tells the rest.
+            return
+        self.jobs.append(job)
+        if any(made_for(run) == objects.uid(job) for run in self._runs()):
+            return
+        run = await self.client.get(TRAINING_RUN, self.key[0], name)
+        if run is None:
+            return
+        if objects.controlled_by(run, self.schedule) and made_for(run) == objects.uid(job):
+            self.store.put(TRAINING_RUN, run)
+        else:
+            self.taken.add(name)
+
+    async def _is_gone(self, name: str, uid: str) -> bool:
+        run = await self.client.get(TRAINING_RUN, self.key[0], name)
+        if run is not None and objects.uid(run) == uid:
+            self.store.put(TRAINING_RUN, run)
+            return False
+        return True
+
+    def _runs(self) -> list[Object]:
+        known = self.store.of_schedule(TRAINING_RUN, self.key)
+        return [run for run in known if objects.controlled_by(run, self.schedule)]
+
+    def _names(self) -> Iterable[str]:
+        """Of the CronJobs that the schedule wants."""
+        for trigger in self.schedule["spec"].get("triggers", ()):
+            if "cron" in trigger:
+                yield cron_job_name(self.key[1], trigger["name"])
+
+
+async def is_deleted(client: KubeClient, key: Key) -> bool:
+    """Whether a live look finds no schedule of this name."""
+    return await client.get(RETRAIN_SCHEDULE, *key) is None

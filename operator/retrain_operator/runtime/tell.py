@@ -1,0 +1,69 @@
+"""What the operator says about an object: its status, and Events after it."""
+
+import logging
+from datetime import UTC, datetime
+
+from retrain_operator.kube import objects
+from retrain_operator.kube.client import FIELD_MANAGER, KubeClient
+from retrain_operator.kube.errors import ApiError
+from retrain_operator.kube.objects import EVENT, Kind, Object
+from retrain_operator.plan.types import Status
+from retrain_operator.runtime.health import Health
+
+logger = logging.getLogger(__name__)
+MAX_NOTE = 1024
+"""Bytes that an Event's note may have."""
+
+
+async def write_status(
+    kind: Kind, item: Object, status: Status, client: KubeClient, health: Health
+) -> Object:
+    """Make ``status`` the status of ``item``; returns the object as it is then."""
+    body = {
+        "apiVersion": kind.api_version,
+        "kind": kind.name,
+        # A Conflict if anybody has written since: then what was planned may be out of date.
+        "metadata": {
+            "name": objects.name(item),
+            "uid": objects.uid(item),
+            "resourceVersion": item["metadata"]["resourceVersion"],
+        },
+        "status": status,
+    }
+    place = (objects.namespace(item), objects.name(item))
+    written = await client.apply(kind, *place, body, sub="status")
+    health.wrote(objects.uid(item), objects.version(written))
+    return written
+
+
+async def tell(
+    kind: Kind, item: Object, reason: str, note: str, client: KubeClient, *, bad: bool = False
+) -> None:
+    """An Event about ``item``. Losing one is no harm: the status has said it."""
+    now = datetime.now(UTC)
+    event = {
+        "apiVersion": EVENT.api_version,
+        "kind": EVENT.name,
+        "metadata": {
+            "generateName": f"{objects.name(item)[:50]}-",
+            "namespace": objects.namespace(item),
+        },
+        "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "type": "Warning" if bad else "Normal",
+        "reason": reason,
+        "action": "Reconcile",
+        "note": note.encode()[:MAX_NOTE].decode(errors="ignore"),
+        "reportingController": f"retrain.dev/{FIELD_MANAGER}",
+        "reportingInstance": FIELD_MANAGER,
+        "regarding": {
+            "apiVersion": kind.api_version,
+            "kind": kind.name,
+            "name": objects.name(item),
+            "namespace": objects.namespace(item),
+            "uid": objects.uid(item),
+        },
+    }
+    try:
+        await client.create(EVENT, objects.namespace(item), event)
+    except ApiError as error:
+        logger.warning("an event was lost: %s", error)

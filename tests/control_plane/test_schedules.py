@@ -1,0 +1,189 @@
+"""Schedules and their clocks while no operator lives, mended, renamed, and misused."""
+
+import pytest
+
+from control_plane import node, schedules
+from control_plane.scenarios import foreign_job
+from control_plane.schedules import (
+    CLOCK,
+    NEVER,
+    clock,
+    create_schedule,
+    is_recorded,
+    last,
+    patch_schedule,
+    ready,
+    status,
+    tick,
+)
+from control_plane.space import TRAINING
+from control_plane.world import World
+from retrain_operator.kube import objects
+from retrain_operator.kube.objects import (
+    CRON_JOB,
+    EVENT,
+    JOB,
+    RETRAIN_SCHEDULE,
+    TRAINING_RUN,
+    Object,
+)
+
+
+async def test_what_the_clock_starts_while_no_operator_lives_is_recorded_later_once(
+    world: World,
+) -> None:
+    space, operator = await world.settled_in()
+    await create_schedule(space)
+    await ready(space)
+    operator.kill()
+    for name in ("iris-1", "iris-2", "iris-3"):
+        await tick(space, name)
+        await node.source_ends(space, name)
+    await node.train_ends(space, "iris-1")
+    await node.train_ends(space, "iris-2", code=50, result=node.STAGE_FAILED)
+    operator.start()
+    await space.ended("Trained", "iris-1")
+    await space.ended("StageFailed", "iris-2")
+    await space.reads("Training", "iris-3")
+    assert space.status("iris-1")["commit"] == node.COMMIT
+    assert operator.proxy.count("create", "trainingruns") == 3
+    assert operator.proxy.count("create", "jobs") == 0
+
+
+async def test_a_record_is_of_the_template_that_its_job_was_made_from(world: World) -> None:
+    space, operator = await world.settled_in()
+    await create_schedule(space)
+    await ready(space)
+    operator.kill()
+    await tick(space, "iris-1")
+    changed = {"spec": {**TRAINING, "retries": 3}}
+    await patch_schedule(space, runTemplate=changed)
+    operator.start()
+    await is_recorded(space, "iris-1")
+    assert "retries" not in (space.run("iris-1") or {})["spec"]
+    await ready(space)
+    await tick(space, "iris-2")
+    await is_recorded(space, "iris-2")
+    assert (space.run("iris-2") or {})["spec"]["retries"] == 3
+
+
+async def test_a_changed_clock_takes_effect(world: World) -> None:
+    space, _ = await world.settled_in()
+    await create_schedule(space)
+    await ready(space)
+    moved = {"schedule": "0 3 * * *", "timeZone": "Asia/Seoul"}
+    await patch_schedule(space, triggers=[{"name": "weekly", "cron": moved}])
+    await ready(space)
+    spec = (await clock(space))["spec"]
+    assert {key: spec[key] for key in moved} == moved
+    assert status(space)["nextScheduleTime"].endswith("T03:00:00+09:00")
+
+
+@pytest.mark.parametrize(
+    ("cron", "words"),
+    [
+        ({"schedule": "61 * * * *"}, "iris-weekly: "),
+        ({"schedule": NEVER, "timeZone": "Mars/Olympus"}, "unknown time zone Mars/Olympus"),
+    ],
+    ids=["schedule", "zone"],
+)
+async def test_a_clock_that_the_api_server_refuses_is_told_and_heals_when_it_is_mended(
+    world: World, cron: Object, words: str
+) -> None:
+    space, _ = await world.settled_in()
+    await create_schedule(space, {"name": "weekly", "cron": cron})
+    await ready(space, "CronJobRefused")
+    assert words in status(space)["conditions"][0]["message"]
+    await patch_schedule(space, triggers=[schedules.WEEKLY])
+    await ready(space)
+    await clock(space)
+
+
+async def test_a_template_that_cannot_be_run_is_told_and_the_clock_can_still_be_suspended(
+    world: World,
+) -> None:
+    space, _ = await world.settled_in(defaults={})
+    sqlite = {**TRAINING, "mlflow": {"trackingURI": "http://mlflow:5000"}}
+    await create_schedule(space, runTemplate={"spec": sqlite})
+    await ready(space)
+    await patch_schedule(space, runTemplate={"spec": {"mlflow": {"trackingURI": "sqlite:///x"}}})
+    await ready(space, "InvalidSpec")
+    told = status(space)["conditions"][0]["message"]
+    assert "spec.runTemplate.spec.mlflow.trackingURI: sqlite:///x ends with the pod" in told
+    assert not (await clock(space))["spec"]["suspend"]
+    await patch_schedule(space, suspend=True)
+    await space.until(lambda: space.all(CRON_JOB)[0]["spec"]["suspend"], "the clock stands still")
+
+
+async def test_a_clock_that_somebody_stopped_goes_again(world: World) -> None:
+    space, _ = await world.settled_in()
+    await create_schedule(space)
+    await ready(space)
+    await space.api.patch(CRON_JOB, space.name, CLOCK, {"spec": {"suspend": True}})
+    await space.until(lambda: not space.all(CRON_JOB)[0]["spec"]["suspend"], "it goes again")
+
+
+async def test_a_run_that_is_not_the_schedule_s_is_no_record_and_left_alone(world: World) -> None:
+    space, _ = await world.settled_in()
+    await create_schedule(space)
+    await ready(space)
+    own = await space.create_run("iris-1", suspend=True)
+    await tick(space, "iris-1")
+    await ready(space, "NameTaken")
+    assert objects.uid(space.run("iris-1") or {}) == objects.uid(own)
+    assert "retrain.dev/recorded" not in objects.annotations(space.job("iris-1") or {})
+
+
+async def test_a_run_that_claims_somebody_s_job_gets_no_hold_of_it(world: World) -> None:
+    """Whoever may create runs must not stop or delete other Jobs by them."""
+    space, operator = await world.settled_in()
+    foreign = await space.api.create(JOB, space.name, foreign_job())
+    metadata = {
+        "name": "iris",
+        "annotations": {"retrain.dev/job-uid": objects.uid(foreign)},
+    }
+    body = {"metadata": metadata, "spec": {**TRAINING, "cancel": True}}
+    await space.api.create(TRAINING_RUN, space.name, body)
+    await schedules.looked_at_run(operator, space)
+    assert objects.uid(space.job() or {}) == objects.uid(foreign)
+    assert operator.proxy.count("delete", "jobs") == operator.proxy.count("patch", "jobs") == 0
+
+
+async def test_a_schedule_made_anew_takes_over_from_the_clock_that_was_let_go(
+    world: World,
+) -> None:
+    space, operator = await world.settled_in()
+    await create_schedule(space)
+    await ready(space)
+    first = objects.uid(await clock(space))
+    operator.kill()
+    await space.api.delete(RETRAIN_SCHEDULE, space.name, "iris", "Orphan")
+    await space.until(lambda: not space.all(RETRAIN_SCHEDULE), "the schedule is gone")
+    await create_schedule(space)
+    operator.start()
+    await ready(space)
+
+    def anew() -> bool:
+        return [objects.uid(item) for item in space.all(CRON_JOB)] not in ([], [first])
+
+    await space.until(anew, "there is a clock of its own")
+
+
+async def test_what_is_told_of_a_schedule(world: World) -> None:
+    space, _ = await world.settled_in()
+    await create_schedule(space)
+    await ready(space)
+    await tick(space, "iris-1")
+    await is_recorded(space, "iris-1")
+    await space.until(lambda: status(space).get("active") == ["iris-1"], "it is active")
+    await space.has_pod("iris-1")
+    await node.source_ends(space, "iris-1")
+    await node.train_ends(space, "iris-1")
+    await last(space, "Trained")
+    told = status(space)
+    assert told["active"] == []
+    assert told["lastSuccessfulRun"]["name"] == told["lastRun"]["name"] == "iris-1"
+    assert told["championVersion"] == "3"
+    events = await space.api.list(EVENT, space.name)
+    notes = [event.get("note", "") for event in events if event.get("reason") == "RunStarted"]
+    assert notes == ["iris-1: trigger weekly: started by hand from the CronJob"]
