@@ -119,9 +119,10 @@ def render(
     namespace: str | None,
     output: str,
 ) -> None:
-    """Print the Job that the operator would create for a TrainingRun; needs no cluster.
+    """Print what the operator would create; needs no cluster.
 
-    It lacks the reference to its TrainingRun, which has no uid yet.
+    That is the Job of a TrainingRun, or the CronJobs of a RetrainSchedule. They lack the reference
+    to their owner, which has no uid yet.
     """
     from retrain_cli.render import render_manifest
 

@@ -1,15 +1,24 @@
 """The manifest that a command is given, with what was typed beside it."""
 
 import sys
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_core.spec import DVC, ManifestError, TrainingRun, parse_training_run
+from retrain_core.spec import (
+    DVC,
+    ManifestError,
+    RetrainSchedule,
+    TrainingRun,
+    parse_training_run,
+)
+
+Manifest = TypeVar("Manifest", TrainingRun, RetrainSchedule)
 
 
 def read_manifest(filename: Path, overrides: tuple[str, ...] = ()) -> TrainingRun:
@@ -18,16 +27,7 @@ def read_manifest(filename: Path, overrides: tuple[str, ...] = ()) -> TrainingRu
     Raises:
         RunFailed: InvalidSpec.
     """
-    try:
-        text = sys.stdin.read() if filename == Path("-") else filename.read_text()
-        run = parse_training_run(text)
-    except OSError as error:
-        raise RunFailed(Reason.INVALID_SPEC, f"{filename}: {error.strerror}") from error
-    except (ManifestError, UnicodeDecodeError) as error:
-        problems = getattr(error, "problems", None) or (error,)
-        raise RunFailed(
-            Reason.INVALID_SPEC, "\n".join(f"{filename}: {problem}" for problem in problems)
-        ) from error
+    run = parsed(filename, read_text(filename), parse_training_run)
     params = dict(run.spec.dvc.params)
     for override in overrides:
         key, separator, value = override.partition("=")
@@ -43,6 +43,35 @@ def read_manifest(filename: Path, overrides: tuple[str, ...] = ()) -> TrainingRu
             Reason.INVALID_SPEC, f"--set: {error.errors()[0]['msg']}, in {', '.join(overrides)}"
         ) from error
     return run.model_copy(update={"spec": run.spec.model_copy(update={"dvc": dvc})})
+
+
+def read_text(filename: Path) -> str:
+    """What stands in a file (`-`: standard input).
+
+    Raises:
+        RunFailed: InvalidSpec.
+    """
+    try:
+        return sys.stdin.read() if filename == Path("-") else filename.read_text()
+    except OSError as error:
+        raise RunFailed(Reason.INVALID_SPEC, f"{filename}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RunFailed(Reason.INVALID_SPEC, f"{filename}: {error}") from error
+
+
+def parsed(filename: Path, text: str, parse: Callable[[str], Manifest]) -> Manifest:
+    """What ``parse`` makes of ``text``, with the file's name before each problem.
+
+    Raises:
+        RunFailed: InvalidSpec.
+    """
+    try:
+        return parse(text)
+    except ManifestError as error:
+        problems = error.problems or (error,)
+        raise RunFailed(
+            Reason.INVALID_SPEC, "\n".join(f"{filename}: {problem}" for problem in problems)
+        ) from error
 
 
 def _value(text: str) -> Any:

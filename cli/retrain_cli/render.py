@@ -1,4 +1,4 @@
-"""`retrain render`: the Job that the operator would create, by the same code."""
+"""`retrain render`: the Job or CronJobs that the operator would create, by the same code."""
 
 import json
 import sys
@@ -9,11 +9,18 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from retrain_cli.manifest import read_manifest
+from retrain_cli.manifest import parsed, read_text
+from retrain_core.build.cronjob import Schedule, build_cron_job
 from retrain_core.build.job import Owner, TrainerSettings, build_job
 from retrain_core.defaults import DefaultsError, check_defaults, effective_spec, problems_of
 from retrain_core.names import RELEASE_ANNOTATION
 from retrain_core.outcome import Reason, RunFailed
+from retrain_core.spec import (
+    RetrainSchedule,
+    TrainingRun,
+    parse_retrain_schedule,
+    parse_training_run,
+)
 
 TRAINER_IMAGE = "ghcr.io/retrain-dev/retrain-trainer"
 
@@ -23,29 +30,59 @@ def render_manifest(
 ) -> int:
     """Carry out `retrain render`; returns its exit code."""
     try:
-        job = _job(filename, image, defaults, namespace)
+        objects = _rendered(filename, image, defaults, namespace)
     except RunFailed as failure:
         print(f"{failure.reason}: {failure.message}", file=sys.stderr)
         print(failure.outcome.remedy, file=sys.stderr)
         return failure.outcome.exit_code
-    if form == "json":
-        print(json.dumps(job, indent=2))
+    # Through JSON: what stands in two places is written twice, not referred to.
+    objects = json.loads(json.dumps(objects))
+    if form == "yaml":
+        yaml.safe_dump_all(objects, sys.stdout, sort_keys=False)
+    elif len(objects) == 1:
+        print(json.dumps(objects[0], indent=2))
     else:
-        # Through JSON: what stands in two places is written twice, not referred to.
-        yaml.safe_dump(json.loads(json.dumps(job)), sys.stdout, sort_keys=False)
+        print(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2))
     return 0
 
 
-def _job(
+def _rendered(
     filename: Path, image: str | None, defaults: Path | None, namespace: str | None
-) -> dict[str, Any]:
-    run = read_manifest(filename)
+) -> list[dict[str, Any]]:
+    """The Job of a TrainingRun, or the CronJobs of a RetrainSchedule."""
+    text = read_text(filename)
+    settings = TrainerSettings(image or f"{TRAINER_IMAGE}:{version('retrain')}")
+    common = _defaults(defaults)
+    is_schedule = _kind(text) == "RetrainSchedule"
+    place = "spec.runTemplate.spec" if is_schedule else "spec"
     try:
-        spec = effective_spec(run.spec.to_api(), _defaults(defaults))
+        if is_schedule:
+            schedule = parsed(filename, text, parse_retrain_schedule)
+            made = _cron_jobs(schedule, common, settings, namespace)
+        else:
+            made = [_job(parsed(filename, text, parse_training_run), common, settings, namespace)]
     except ValidationError as error:
-        raise RunFailed(Reason.INVALID_SPEC, f"spec.{problems_of(error)}") from None
+        raise RunFailed(Reason.INVALID_SPEC, f"{place}.{problems_of(error)}") from None
     except ValueError as error:
-        raise RunFailed(Reason.INVALID_SPEC, f"spec.{error}") from None
+        raise RunFailed(Reason.INVALID_SPEC, f"{place}.{error}") from None
+    for item in made:
+        # The owner's uid is known once it exists; without it all can also be created by hand.
+        del item["metadata"]["ownerReferences"]
+    return made
+
+
+def _kind(text: str) -> Any:
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError:
+        # The parser of the kind says it better.
+        return None
+    return content.get("kind") if isinstance(content, dict) else None
+
+
+def _job(
+    run: TrainingRun, defaults: dict[str, Any], settings: TrainerSettings, namespace: str | None
+) -> dict[str, Any]:
     metadata = run.metadata
     owner = Owner(
         name=metadata.name or f"{metadata.generate_name}xxxxx",
@@ -53,11 +90,23 @@ def _job(
         uid="",
         release=metadata.annotations.get(RELEASE_ANNOTATION),
     )
-    settings = TrainerSettings(image or f"{TRAINER_IMAGE}:{version('retrain')}")
-    job = build_job(owner, spec, settings)
-    # The run's uid is known once it exists; without it the Job can also be created by hand.
-    del job["metadata"]["ownerReferences"]
-    return job
+    return build_job(owner, effective_spec(run.spec.to_api(), defaults), settings)
+
+
+def _cron_jobs(
+    schedule: RetrainSchedule,
+    defaults: dict[str, Any],
+    settings: TrainerSettings,
+    namespace: str | None,
+) -> list[dict[str, Any]]:
+    metadata, spec = schedule.metadata, schedule.spec
+    owner = Schedule(metadata.name or "", namespace or metadata.namespace or "default", "")
+    template = spec.run_template.to_api()
+    return [
+        build_cron_job(owner, spec, trigger, template, defaults, settings)
+        for trigger in spec.triggers
+        if trigger.cron is not None
+    ]
 
 
 def _defaults(file: Path | None) -> dict[str, Any]:

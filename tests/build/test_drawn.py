@@ -6,12 +6,12 @@ from typing import Any
 import kubernetes_validate  # type: ignore[import-untyped]
 from hypothesis import HealthCheck, given, settings
 
-from build.pod_security import violations
 from build.specs import Spec, specs
 from retrain_core import names
 from retrain_core.build.job import Owner, TrainerSettings, build_job
 from retrain_core.defaults import effective_spec
 from retrain_core.outcome import FINAL_EXIT_CODES
+from support.pod_security import violations
 
 OWNER = Owner("iris", "ml", "0a1b", "v1.2")
 TRAINER = TrainerSettings("registry.example.com/retrain-trainer:0.1.0")

@@ -8,10 +8,10 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from build.pod_security import violations
 from retrain_core import names
 from retrain_core.build.job import Owner, TrainerSettings, build_job
 from retrain_core.defaults import effective_spec
+from support.pod_security import violations
 
 GOLDEN = Path(__file__).parent / "golden"
 TRAINER = TrainerSettings("registry.example.com/retrain-trainer:0.1.0")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from build.pod_security import violations
+from support.pod_security import violations
 
 SECURITY: dict[str, Any] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 

@@ -1,4 +1,4 @@
-"""`retrain render` prints the Job that the operator would create."""
+"""`retrain render` prints what the operator would create."""
 
 import json
 from typing import Any
@@ -82,17 +82,40 @@ def test_what_the_operator_would_refuse_is_told(
     assert "Traceback" not in done.stderr
 
 
-def test_a_schedule_cannot_be_rendered_and_what_can_is_named(laptop: Laptop) -> None:
-    schedule = {
-        "apiVersion": "retrain.dev/v1alpha1",
-        "kind": "RetrainSchedule",
-        "metadata": {"name": "toy"},
-        "spec": {
-            "triggers": [{"name": "weekly", "cron": {"schedule": "0 0 * * 1"}}],
-            "runTemplate": {"spec": toy_spec()},
-        },
-    }
-    (laptop.project / "schedule.yaml").write_text(json.dumps(schedule))
+SCHEDULE = """\
+apiVersion: retrain.dev/v1alpha1
+kind: RetrainSchedule
+metadata: {name: toy}
+spec:
+  runTemplate:
+    spec:
+      source: {git: {url: "https://git.example.com/toy.git"}}
+      mlflow: {trackingURI: "http://mlflow:5000"}
+  triggers:
+  - {name: weekly, cron: {schedule: "0 0 * * 1"}}
+  - {name: daily, cron: {schedule: "0 5 * * *"}}
+  - {name: release, release: {tagPattern: "v*"}}
+"""
+
+
+def test_of_a_schedule_it_prints_the_cronjobs(laptop: Laptop) -> None:
+    (laptop.project / "schedule.yaml").write_text(SCHEDULE)
+    done = laptop.retrain("render", "-f", "schedule.yaml", "-n", "team")
+    assert done.returncode == 0, done.stderr
+    made = [*yaml.safe_load_all(done.stdout)]
+    assert [(item["kind"], item["metadata"]["name"]) for item in made] == [
+        ("CronJob", "toy-weekly"),
+        ("CronJob", "toy-daily"),
+    ]
+    assert {item["metadata"]["namespace"] for item in made} == {"team"}
+    as_json = laptop.retrain("render", "-f", "schedule.yaml", "-n", "team", "-o", "json")
+    assert json.loads(as_json.stdout)["items"] == made
+
+
+def test_a_schedule_that_cannot_be_run_is_refused_with_the_field(laptop: Laptop) -> None:
+    (laptop.project / "schedule.yaml").write_text(
+        SCHEDULE.replace('mlflow: {trackingURI: "http://mlflow:5000"}', "")
+    )
     done = laptop.retrain("render", "-f", "schedule.yaml")
-    assert done.returncode == INVALID_SPEC
-    assert "no kind TrainingRun in retrain.dev/v1alpha1 where one is needed" in done.stderr
+    assert done.returncode == 10
+    assert "spec.runTemplate.spec.mlflow.trackingURI: is not set" in done.stderr

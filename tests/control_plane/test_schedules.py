@@ -50,6 +50,44 @@ async def test_what_the_clock_starts_while_no_operator_lives_is_recorded_later_o
     assert operator.proxy.count("create", "jobs") == 0
 
 
+@pytest.mark.timeout(420)
+async def test_the_clock_goes_on_for_three_minutes_without_an_operator_and_nothing_is_lost(
+    world: World,
+) -> None:
+    """The only test that waits for Kubernetes' own clock."""
+    space, operator = await world.settled_in()
+    await create_schedule(
+        space,
+        {"name": "weekly", "cron": {"schedule": "* * * * *"}},
+        successfulRunsHistoryLimit=10,
+    )
+    await ready(space)
+
+    async def next_job(after: int) -> str:
+        def newest() -> str | None:
+            jobs = sorted(space.all(JOB), key=objects.created)
+            return objects.name(jobs[-1]) if len(jobs) > after else None
+
+        name: str = await space.until(newest, "the clock starts a Job", seconds=80)
+        await node.source_ends(space, name)
+        await node.train_ends(space, name)
+        return name
+
+    first = await next_job(after=0)
+    await space.ended("Trained", first)
+    operator.kill()
+    missed = [await next_job(after=number) for number in (1, 2, 3)]
+    operator.start()
+    for name in missed:
+        await space.ended("Trained", name)
+        status_of_run = space.status(name)
+        assert status_of_run["trigger"]["evidence"].startswith("due at ")
+        assert status_of_run["commit"] == node.COMMIT
+    runs, jobs = space.all(TRAINING_RUN), space.all(JOB)
+    assert len(runs) == len({objects.name(run) for run in runs}) == len(jobs)
+    assert operator.proxy.count("create", "trainingruns") == len(jobs)
+
+
 async def test_a_record_is_of_the_template_that_its_job_was_made_from(world: World) -> None:
     space, operator = await world.settled_in()
     await create_schedule(space)

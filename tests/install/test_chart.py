@@ -12,7 +12,7 @@ import kubernetes_validate  # type: ignore[import-untyped, unused-ignore]
 import pytest
 import yaml
 
-from install.pod_security import hardening, violations
+from install.hardening import hardening
 from install.rendering import (
     CHART,
     ROOT,
@@ -28,6 +28,7 @@ from install.rendering import (
 from install.values import EVERYTHING, MINIMAL, NAMESPACED
 from retrain_core.defaults import effective_spec
 from retrain_operator.config import load_config
+from support.pod_security import violations
 
 KUBERNETES = "1.37.0"
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -65,7 +66,7 @@ def test_no_object_stands_twice_and_none_is_without_its_namespace(values: dict[s
 @variants
 def test_the_operator_s_pod_is_restricted(values: dict[str, Any]) -> None:
     pod = only(template(**values), "Deployment")["spec"]["template"]["spec"]
-    assert list(violations(pod)) == []
+    assert list(violations({"metadata": {}, "spec": pod})) == []
     assert list(hardening(pod)) == []
 
 

@@ -11,13 +11,14 @@ import pytest
 import yaml
 
 from install.demo import NAMESPACE, OVERLAY, Demo, answer, git_server, mlflow_server, s3_server
-from install.pod_security import hardening, violations
+from install.hardening import hardening
 from install.rendering import CHART, ROOT, by_key, key, of_kind, pod_templates
 from retrain_core.outcome import Reason
 from retrain_core.spec import GitSource
 from retrain_core.spec.manifest import parse_training_run
 from retrain_trainer.git import fetch_commit
 from servers.fixtures import requirements
+from support.pod_security import violations
 from support.pods import Pods
 
 IRIS = ROOT / "examples" / "iris"
@@ -67,7 +68,7 @@ def test_every_pod_passes_where_pod_security_is_restricted(demo: Demo) -> None:
         assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
     checked = 0
     for name, template in pod_templates(demo.items):
-        assert list(violations(template["spec"])) == [], name
+        assert list(violations(template)) == [], name
         assert list(hardening(template["spec"])) == [], name
         checked += 1
     assert checked == 5
