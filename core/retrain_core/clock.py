@@ -56,5 +56,5 @@ def _stepped(field: str, every: str) -> str:
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (KeyError, OSError, ValueError) as error:
+    except (KeyError, OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{name!r} is no time zone of the IANA database") from error

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plan.builders import NOW, SETTINGS, ago, condition
+from plan.builders import NOW, SETTINGS, ago, condition, deleted
 from retrain_core import names
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import CRON_JOB, JOB, TRAINING_RUN, Object
@@ -97,10 +97,11 @@ def a_run(name: str, reason: str | None = None, *, age: float = 60, **status: An
         "resourceVersion": "7",
         "creationTimestamp": ago(age + 60),
     }
+    run["status"] = {"jobUID": f"{name}-uid", **status}
     if reason:
         well = str(reason in ("Trained", "UpToDate"))
         succeeded = {"type": "Succeeded", "status": well, "reason": reason}
-        run["status"] = {"completionTime": ago(age), "conditions": [succeeded], **status}
+        run["status"] |= {"completionTime": ago(age), "conditions": [succeeded]}
     return run
 
 
@@ -136,7 +137,7 @@ def test_a_schedule_that_stands_needs_nothing_but_its_status() -> None:
     assert decided.status is not None
     # NOW is a Thursday, 21:00 in Seoul.
     assert decided.status["nextScheduleTime"] == "2026-11-30T00:00:00+09:00"
-    assert decided.again == timedelta(days=3, hours=3, seconds=1)
+    assert decided.again == timedelta(days=1)
     stored = replace(SETTLED, schedule={**SETTLED.schedule, "status": decided.status})
     assert planned(stored) == decided
 
@@ -166,13 +167,45 @@ def test_a_changed_schedule_changes_its_clock(change: Object) -> None:
     assert apply.item == SETTLED.cron_jobs[0]
 
 
-def test_a_clock_that_is_wanted_no_more_goes_and_leaves_what_it_started() -> None:
-    decided = planned(replace(SETTLED, schedule=a_schedule(HOURLY)))
-    assert of(Delete, decided) == [Delete(CRON_JOB, SETTLED.cron_jobs[0], orphan=True)]
+def test_a_clock_that_is_wanted_no_more_stands_still_then_goes_once_all_is_recorded() -> None:
+    seen = replace(SETTLED, schedule=a_schedule(HOURLY))
+    assert of(Patch, planned(seen)) == [
+        Patch(CRON_JOB, SETTLED.cron_jobs[0], {"spec": {"suspend": True}})
+    ]
+    clock = copy.deepcopy(SETTLED.cron_jobs[0])
+    clock["spec"]["suspend"] = True
+    seen = replace(seen, cron_jobs=[clock], jobs=[a_job("iris-weekly-1")])
+    assert of(Delete, planned(seen)) == []
+    seen = replace(seen, jobs=[a_job("iris-weekly-1", recorded="iris-weekly-1-run")])
+    assert of(Delete, planned(seen)) == [Delete(CRON_JOB, clock, orphan=True)]
+
+
+def test_a_clock_that_a_deleted_schedule_let_go_goes_before_one_of_its_name_is_made() -> None:
+    (orphan,) = SETTLED.cron_jobs
+    decided = planned(Seen(a_schedule(HOURLY, WEEKLY), orphans=[orphan]))
+    assert of(Delete, decided) == [Delete(CRON_JOB, orphan, orphan=True)]
+    assert [objects.name(apply.body) for apply in of(Apply, decided)] == ["iris-hourly"]
+    assert of(Delete, planned(Seen(a_schedule(), orphans=[deleted(orphan)]))) == []
+
+
+def test_a_template_that_fits_into_no_annotation_is_refused_before_it_is_read() -> None:
+    for params in ({"x": "y" * 65536}, nested(2000)):
+        template = {"spec": {**RUN_SPEC, "dvc": {"params": params}}}
+        decided = planned(Seen(a_schedule(runTemplate=template)))
+        assert decided.actions == ()
+        told = condition(decided.status, "Ready")
+        assert told["message"] == "spec.runTemplate: must not be larger than 64 KiB."
+
+
+def nested(levels: int) -> Object:
+    found: Object = {}
+    for _ in range(levels):
+        found = {"x": found}
+    return found
 
 
 def test_a_name_that_is_taken_is_told_and_left_alone() -> None:
-    decided = planned(Seen(a_schedule(), taken=frozenset({"iris-weekly"})))
+    decided = planned(Seen(a_schedule(), taken=frozenset({(CRON_JOB, "iris-weekly")})))
     assert decided.actions == ()
     told = condition(decided.status, "Ready")
     assert (told["status"], told["reason"]) == ("False", "NameTaken")
@@ -222,12 +255,48 @@ def test_the_job_of_a_record_that_was_deleted_goes_too() -> None:
     assert planned(replace(seen, gone=frozenset())).actions == ()
 
 
-@pytest.mark.parametrize("said", ["", "{", "[]", '{"spec": 1}'])
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("", "{", "[]", "[" * 100000, '{"spec": 1}', '{"spec": {"no": 1}}'),
+        '{"metadata": [], "spec": {}}',
+    ],
+    ids=lambda said: said[:20],
+)
 def test_a_job_whose_template_was_tampered_with_is_recorded_by_the_schedule_s(said: str) -> None:
     job = a_job("iris-weekly-1")
     job["metadata"]["annotations"][names.RUN_TEMPLATE_ANNOTATION] = said
     (create,) = of(Create, planned(replace(SETTLED, jobs=[job])))
     assert create.body["spec"] == RUN_SPEC
+
+
+def test_a_job_is_recorded_whatever_its_labels_say() -> None:
+    job = a_job("iris-weekly-1")
+    job["metadata"]["labels"] = {}
+    (create,) = of(Create, planned(replace(SETTLED, jobs=[job])))
+    assert create.body["metadata"]["labels"]["retrain.dev/trigger"] == "weekly"
+
+
+def test_a_run_of_another_name_that_claims_the_job_is_no_record_of_it() -> None:
+    claims = a_run("iris-weekly-1")
+    claims["metadata"]["name"] = "claims"
+    seen = replace(SETTLED, jobs=[a_job("iris-weekly-1")], runs=[claims])
+    assert of(Patch, planned(seen)) == []
+    assert [objects.name(create.body) for create in of(Create, planned(seen))] == ["iris-weekly-1"]
+
+
+def test_a_run_that_only_says_it_is_a_record_changes_nothing() -> None:
+    """It neither cancels nor pushes out another, nor is it told of."""
+    real, claims = a_run("iris-1", age=3), a_run("iris-2", age=2)
+    del claims["status"]["jobUID"]
+    for policy in ("Replace", "Forbid"):
+        schedule = a_schedule(
+            concurrencyPolicy=policy, successfulRunsHistoryLimit=0, failedRunsHistoryLimit=0
+        )
+        decided = planned(with_clocks(Seen(schedule, runs=[real, claims])))
+        assert decided.actions == ()
+        assert decided.status is not None
+        assert decided.status["lastRun"] == {"name": "iris-1"}
 
 
 # History and concurrency.
@@ -308,9 +377,39 @@ def test_the_status_answers_at_a_glance() -> None:
 
 
 def test_what_was_told_of_runs_that_are_gone_is_still_told() -> None:
-    before = {"lastRun": {"name": "old", "reason": "Trained"}, "championVersion": "3"}
+    ended = {"name": "old", "reason": "Trained", "completionTime": ago(9)}
+    before = {"lastRun": ended, "championVersion": "3"}
     schedule = {**a_schedule(), "status": before}
     status = planned(with_clocks(Seen(schedule))).status
+    assert status is not None
+    assert {key: status[key] for key in before} == before
+
+
+def test_a_run_that_its_limit_has_taken_away_is_still_the_last_one() -> None:
+    older = a_run("iris-1", "Trained", age=900, model={"version": "1", "promoted": True})
+    told = {
+        "name": "iris-2",
+        "reason": "StageFailed",
+        "startTime": ago(60),
+        "completionTime": ago(30),
+    }
+    schedule = {**a_schedule(failedRunsHistoryLimit=0), "status": {"lastRun": told}}
+    status = planned(with_clocks(Seen(schedule, runs=[older]))).status
+    assert status is not None
+    assert status["lastRun"] == told
+    newer = a_run("iris-3", age=1)
+    newer["metadata"]["creationTimestamp"] = ago(1)
+    status = planned(with_clocks(Seen(schedule, runs=[older, newer]))).status
+    assert status is not None
+    assert status["lastRun"] == {"name": "iris-3"}
+
+
+def test_an_older_success_takes_no_place_back() -> None:
+    told = {"name": "iris-2", "reason": "Trained", "completionTime": ago(30)}
+    before = {"lastSuccessfulRun": told, "championVersion": "2"}
+    older = a_run("iris-1", "Trained", age=900, model={"version": "1", "promoted": True})
+    schedule = {**a_schedule(), "status": before}
+    status = planned(with_clocks(Seen(schedule, runs=[older]))).status
     assert status is not None
     assert {key: status[key] for key in before} == before
 
@@ -323,7 +422,7 @@ def test_a_trigger_that_is_not_acted_on_says_so() -> None:
 
 
 def test_what_the_api_server_says_against_a_clock_is_told_and_tried_again() -> None:
-    decided = planned(Seen(a_schedule(), refusals={"iris-weekly": "end of range (61)"}))
+    decided = planned(Seen(a_schedule(), refusals={(CRON_JOB, "iris-weekly"): "end of range (61)"}))
     told = condition(decided.status, "Ready")
     assert (told["reason"], told["message"]) == (
         "CronJobRefused",

@@ -281,6 +281,32 @@ def test_what_belongs_to_another_schedule_now_is_not_found_by_the_first(
 
 def test_a_clock_concerns_its_schedule_and_no_run() -> None:
     clock = of("iris", 1, "iris-weekly")
-    assert (key_of(CRON_JOB, clock), schedule_of(CRON_JOB, clock)) == (KEY, KEY)
+    assert key_of(CRON_JOB, clock) == ("ml", "iris-weekly")
+    assert schedule_of(CRON_JOB, clock) == KEY
     assert schedule_of(RETRAIN_SCHEDULE, an_object(1)) == KEY
     assert schedule_of(JOB, an_object(1)) is None
+
+
+def test_an_object_whose_label_changes_is_kept_once() -> None:
+    store = Store()
+    for number in range(1, 50):
+        pod, clock = a_pod("p", "2026-11-26T12:00:00Z", run=f"run-{number}"), of(f"s-{number}", 1)
+        for item in (pod, clock):
+            item["metadata"]["resourceVersion"] = str(number)
+        store.put(POD, pod)
+        store.put(CRON_JOB, clock)
+    assert (store.count(POD), store.count(CRON_JOB)) == (1, 1)
+    assert store.of_schedule(CRON_JOB, ("ml", "s-1")) == []
+    assert len(store.of_schedule(CRON_JOB, ("ml", "s-49"))) == 1
+
+
+def test_what_a_user_nested_too_deep_to_be_walked_is_kept_all_the_same() -> None:
+    deep: Object = {}
+    for _ in range(5000):
+        deep = {"x": deep}
+    store, run = Store(), an_object(1)
+    run["spec"] = {"dvc": {"params": deep}}
+    store.put(TRAINING_RUN, run)
+    found = store.run(KEY)
+    assert found is not None
+    assert found["spec"]["dvc"]["params"]["x"]

@@ -118,14 +118,15 @@ class KubeClient:
 
     async def delete(
         self, kind: Kind, namespace: str, name: str, uid: str, *, orphan: bool = False
-    ) -> None:
-        """Delete that very object, if it is still there: after what it owns, or without it."""
+    ) -> bool:
+        """Delete that very object, after what it owns or without it; False: it is not there."""
         policy = "Orphan" if orphan else "Foreground"
         body = {"preconditions": {"uid": uid}, "propagationPolicy": policy}
         try:
             await self._call("delete", kind, kind.path(namespace, name), body=body)
         except NotFound:
-            return
+            return False
+        return True
 
     async def _call(
         self,
@@ -159,7 +160,10 @@ class KubeClient:
                 self._observe(verb, kind, code, time.monotonic() - began)
         if code >= 300:
             raise error_of(f"{verb} {path}", code, content)
-        decoded: Object = json.loads(content)
+        try:
+            decoded: Object = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise Unavailable(f"{verb} {path}", code, "NoJSON", str(error)) from error
         return decoded
 
 

@@ -4,7 +4,7 @@ ApiError
  ├─ NotFound        404
  ├─ AlreadyExists   409, of a creation
  ├─ Conflict        409, of a write on an object that has changed
- ├─ Refused         400, 403, 422: asking again will not help
+ ├─ Refused         400, 403, 413, 422: asking again will not help
  └─ Unavailable     the server does not answer, is overloaded or has failed
 """
 
@@ -48,7 +48,13 @@ def error_of(what: str, status: int, body: bytes) -> ApiError:
         reason, message = str(answer.get("reason", "")), str(answer.get("message", ""))
     except (ValueError, AttributeError):
         reason, message = "", body[:200].decode(errors="replace")
-    kinds: dict[int, type[ApiError]] = {400: Refused, 403: Refused, 404: NotFound, 422: Refused}
+    kinds: dict[int, type[ApiError]] = {
+        400: Refused,
+        403: Refused,
+        404: NotFound,
+        413: Refused,
+        422: Refused,
+    }
     kind = kinds.get(status, Unavailable)
     if status == 409:
         kind = AlreadyExists if reason == "AlreadyExists" else Conflict

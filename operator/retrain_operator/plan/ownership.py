@@ -13,7 +13,12 @@ def owns(run: Object, job: Object) -> bool:
     """
     if objects.controlled_by(job, run):
         return True
-    return made_for(run) == objects.uid(job) and recorded_by(job) == objects.uid(run)
+    return is_record(run, job) and recorded_by(job) == objects.uid(run)
+
+
+def is_record(run: Object, job: Object) -> bool:
+    """Whether ``run`` says that it was made for the CronJob's ``job``, under its name."""
+    return objects.name(run) == objects.name(job) and made_for(run) == objects.uid(job)
 
 
 def made_for(run: Object) -> str | None:

@@ -8,7 +8,15 @@ from retrain_operator.kube import objects
 from retrain_operator.kube.client import KubeClient
 from retrain_operator.kube.errors import AlreadyExists, Refused
 from retrain_operator.kube.objects import CRON_JOB, RETRAIN_SCHEDULE, Key, Object
-from retrain_operator.plan.schedule.types import Action, Apply, Create, Delete, Patch, Seen
+from retrain_operator.plan.schedule.types import (
+    Action,
+    Apply,
+    Create,
+    Delete,
+    Named,
+    Patch,
+    Seen,
+)
 from retrain_operator.plan.types import Status
 from retrain_operator.runtime.health import Health
 from retrain_operator.runtime.observe_schedule import is_deleted, is_orphan
@@ -18,18 +26,18 @@ from retrain_operator.runtime.tell import tell, write_status
 
 async def apply_schedule(
     actions: Iterable[Action], seen: Seen, client: KubeClient, store: Store
-) -> dict[str, str]:
+) -> dict[Named, str]:
     """Do ``actions`` in their order.
 
-    Returns what the API server says against objects, by their names: it is for the plan to tell.
+    Returns what the API server says against objects: it is for the plan to tell.
     """
     refusals = {}
     for action in actions:
-        body = action.body if isinstance(action, Apply | Create) else action.item
+        target = action.body if isinstance(action, Apply | Create) else action.item
         try:
             await _do(action, seen, client, store)
         except Refused as error:
-            refusals[objects.name(body)] = error.message
+            refusals[action.kind, objects.name(target)] = error.message
     return refusals
 
 
@@ -52,7 +60,7 @@ async def tell_schedule(
 
 async def stop_orphans(client: KubeClient, store: Store, key: Key) -> None:
     """End the clocks of a schedule that was deleted and let them go. What they started goes on."""
-    orphans = [item for item in store.cron_jobs(key) if is_orphan(item)]
+    orphans = [item for item in store.of_schedule(CRON_JOB, key) if is_orphan(item)]
     if orphans and await is_deleted(client, key):
         for item in orphans:
             await client.delete(CRON_JOB, *_place(item), objects.uid(item), orphan=True)
@@ -80,7 +88,9 @@ async def _do(action: Action, seen: Seen, client: KubeClient, store: Store) -> N
             same = {**body, "metadata": metadata}
             store.put(kind, await client.patch(kind, *_place(item), same))
         case Delete(kind, item, orphan):
-            await client.delete(kind, *_place(item), objects.uid(item), orphan=orphan)
+            if not await client.delete(kind, *_place(item), objects.uid(item), orphan=orphan):
+                # The watch has missed that it went.
+                store.drop(kind, item)
 
 
 def _place(item: Object) -> Key:

@@ -14,9 +14,12 @@ from retrain_operator.kube.objects import (
     Key,
     Object,
 )
-from retrain_operator.plan.ownership import made_for, recorded_by
-from retrain_operator.plan.schedule.types import Seen
+from retrain_operator.plan.ownership import is_record, recorded_by
+from retrain_operator.plan.schedule.types import Named, Seen
 from retrain_operator.runtime.store import Store
+
+AT_ONCE = 50
+"""Jobs without a record that one pass looks at, the oldest: it has to come to an end."""
 
 
 async def observe_schedule(client: KubeClient, store: Store, key: Key) -> Seen | None:
@@ -45,7 +48,7 @@ class _Look:
     orphans: list[Object] = field(default_factory=list)
     jobs: list[Object] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
-    taken: set[str] = field(default_factory=set)
+    taken: set[Named] = field(default_factory=set)
 
     def seen(self) -> Seen:
         return Seen(
@@ -59,7 +62,7 @@ class _Look:
         )
 
     async def at_clocks(self) -> None:
-        known = self.store.cron_jobs(self.key)
+        known = self.store.of_schedule(CRON_JOB, self.key)
         self.clocks += [item for item in known if objects.controlled_by(item, self.schedule)]
         self.orphans += [item for item in known if is_orphan(item)]
         found = {objects.name(item) for item in (*self.clocks, *self.orphans)}
@@ -75,18 +78,21 @@ class _Look:
             elif is_orphan(item):
                 self.orphans.append(item)
             else:
-                self.taken.add(name)
+                self.taken.add((CRON_JOB, name))
 
     async def at_jobs(self) -> None:
         clocks = {objects.uid(item) for item in self.clocks}
         runs = {objects.uid(run) for run in self._runs()}
+        unmarked = 0
         for job in self.store.of_schedule(JOB, self.key):
             owner = objects.controller(job)
             if owner is None or owner["uid"] not in clocks:
                 continue
             mark = recorded_by(job)
             if mark is None:
-                await self._unrecorded(job)
+                unmarked += 1
+                if unmarked <= AT_ONCE:
+                    await self._unrecorded(job)
                 continue
             self.jobs.append(job)
             if mark not in runs and await self._is_gone(objects.name(job), mark):
@@ -104,15 +110,15 @@ class _Look:
             # The watch, or the next look, tells the rest.
             return
         self.jobs.append(job)
-        if any(made_for(run) == objects.uid(job) for run in self._runs()):
-            return
-        run = await self.client.get(TRAINING_RUN, self.key[0], name)
+        run = self.store.run((self.key[0], name))
+        if run is None or not self._is_mine(run, job):
+            run = await self.client.get(TRAINING_RUN, self.key[0], name)
         if run is None:
             return
-        if objects.controlled_by(run, self.schedule) and made_for(run) == objects.uid(job):
+        if self._is_mine(run, job):
             self.store.put(TRAINING_RUN, run)
         else:
-            self.taken.add(name)
+            self.taken.add((TRAINING_RUN, name))
 
     async def _is_gone(self, name: str, uid: str) -> bool:
         run = await self.client.get(TRAINING_RUN, self.key[0], name)
@@ -120,6 +126,9 @@ class _Look:
             self.store.put(TRAINING_RUN, run)
             return False
         return True
+
+    def _is_mine(self, run: Object, job: Object) -> bool:
+        return objects.controlled_by(run, self.schedule) and is_record(run, job)
 
     def _runs(self) -> list[Object]:
         known = self.store.of_schedule(TRAINING_RUN, self.key)

@@ -144,8 +144,10 @@ async def _list_until_done(client: KubeClient, store: Store, namespaces: list[st
             return
         except ApiError as error:
             logger.warning("cannot list yet: %s", error)
-            await asyncio.sleep(seconds)
-            seconds = min(2 * seconds, 30)
+        except Exception:
+            logger.exception("a fault of the operator")
+        await asyncio.sleep(seconds)
+        seconds = min(2 * seconds, 30)
 
 
 async def _keep_resyncing(
@@ -157,6 +159,8 @@ async def _keep_resyncing(
             metrics.repairs.inc(await list_again())
         except ApiError as error:
             logger.warning("the listing failed and is made again later: %s", error)
+        except Exception:
+            logger.exception("a fault of the operator")
 
 
 async def _drain(queues: Queues) -> None:

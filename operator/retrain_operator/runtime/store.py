@@ -24,12 +24,10 @@ KINDS = (TRAINING_RUN, JOB, POD, RETRAIN_SCHEDULE, CRON_JOB)
 
 
 def key_of(kind: Kind, item: Object) -> Key:
-    """The TrainingRun that ``item`` is about; for a schedule and its clocks, the schedule."""
+    """The TrainingRun that ``item`` is about, or the place of ``item`` itself."""
     name = objects.name(item)
     if kind is POD:
         name = objects.labels(item).get(names.JOB_LABEL, name)
-    if kind is CRON_JOB:
-        name = objects.labels(item).get(names.SCHEDULE_LABEL, name)
     return objects.namespace(item), name
 
 
@@ -48,29 +46,35 @@ class Store:
         self._objects: dict[Kind, dict[Key, dict[str, Object]]] = {kind: {} for kind in KINDS}
         self._gone: dict[Kind, dict[str, int]] = {kind: {} for kind in KINDS}
         """Uid and last version of what was dropped since the last full listing."""
+        self._keys: dict[Kind, dict[str, Key]] = {kind: {} for kind in KINDS}
+        """By uid: a label, and with it the key, may change."""
         self._written: dict[str, datetime] = {}
         """By uid, of the runs that are known."""
-        self._scheduled: dict[Kind, dict[Key, dict[str, Object]]] = {TRAINING_RUN: {}, JOB: {}}
+        self._scheduled: dict[Kind, dict[Key, dict[str, Object]]] = {
+            kind: {} for kind in (TRAINING_RUN, JOB, CRON_JOB)
+        }
         """The same objects by the schedule they say they belong to."""
 
     def put(self, kind: Kind, item: Object) -> Key:
         """Keep ``item`` unless something newer is known; returns its key."""
         key, uid, version = key_of(kind, item), objects.uid(item), objects.version(item)
-        known = self._objects[kind].get(key, {}).get(uid)
+        known = self._known(kind, uid)
         if version <= self._gone[kind].get(uid, -1):
             return key
         if known is None or objects.version(known) <= version:
             if known is not None:
-                self._unlist(kind, known)
+                self._remove(kind, known)
             kept = trimmed(kind, item)
             self._objects[kind].setdefault(key, {})[uid] = kept
-            self._list(kind, kept)
+            self._keys[kind][uid] = key
+            if (schedule := self._schedule_of(kind, kept)) is not None:
+                self._scheduled[kind].setdefault(schedule, {})[uid] = kept
         return key
 
     def wrote(self, run: Object, at: datetime) -> None:
         """Keep the TrainingRun ``run``, whose status this process has written."""
-        key = self.put(TRAINING_RUN, run)
-        if objects.uid(run) in self._objects[TRAINING_RUN].get(key, {}):
+        self.put(TRAINING_RUN, run)
+        if self._known(TRAINING_RUN, objects.uid(run)) is not None:
             self._written[objects.uid(run)] = at
 
     def written(self, run: Object) -> datetime | None:
@@ -79,16 +83,12 @@ class Store:
 
     def drop(self, kind: Kind, item: Object) -> Key:
         """Forget ``item``; returns its key."""
-        key = key_of(kind, item)
-        self._gone[kind][objects.uid(item)] = objects.version(item)
-        self._written.pop(objects.uid(item), None)
-        known = self._objects[kind].get(key)
-        if known is not None:
-            if (last := known.pop(objects.uid(item), None)) is not None:
-                self._unlist(kind, last)
-            if not known:
-                del self._objects[kind][key]
-        return key
+        uid = objects.uid(item)
+        self._gone[kind][uid] = objects.version(item)
+        self._written.pop(uid, None)
+        if (known := self._known(kind, uid)) is not None:
+            self._remove(kind, known)
+        return key_of(kind, item)
 
     def replace(
         self, kind: Kind, namespaces: Iterable[str], listed: Iterable[Object], version: int
@@ -102,7 +102,7 @@ class Store:
         uids = set()
         for item in listed:
             uids.add(objects.uid(item))
-            known = self._objects[kind].get(key_of(kind, item), {}).get(objects.uid(item))
+            known = self._known(kind, objects.uid(item))
             if objects.version(item) <= self._gone[kind].get(objects.uid(item), -1):
                 continue
             if known is None or objects.version(known) < objects.version(item):
@@ -145,12 +145,8 @@ class Store:
         """The RetrainSchedule of ``key``: the youngest where one has replaced another."""
         return self._youngest(RETRAIN_SCHEDULE, key)
 
-    def cron_jobs(self, key: Key) -> list[Object]:
-        """Those that say they are clocks of the schedule ``key``."""
-        return [*self._objects[CRON_JOB].get(key, {}).values()]
-
     def of_schedule(self, kind: Kind, key: Key) -> list[Object]:
-        """The runs or Jobs that say they belong to the schedule ``key``, oldest first."""
+        """What says that it belongs to the schedule ``key``, oldest first."""
         found = self._scheduled[kind].get(key, {}).values()
         return sorted(
             found, key=lambda item: (item["metadata"]["creationTimestamp"], objects.name(item))
@@ -160,13 +156,22 @@ class Store:
         found = self._objects[kind].get(key, {}).values()
         return max(found, key=objects.version, default=None)
 
-    def _list(self, kind: Kind, item: Object) -> None:
-        if kind in self._scheduled and (key := schedule_of(kind, item)) is not None:
-            self._scheduled[kind].setdefault(key, {})[objects.uid(item)] = item
+    def _known(self, kind: Kind, uid: str) -> Object | None:
+        key = self._keys[kind].get(uid)
+        return self._objects[kind][key][uid] if key is not None else None
 
-    def _unlist(self, kind: Kind, item: Object) -> None:
-        if kind in self._scheduled and (key := schedule_of(kind, item)) is not None:
-            mine = self._scheduled[kind][key]
-            mine.pop(objects.uid(item), None)
-            if not mine:
-                del self._scheduled[kind][key]
+    def _remove(self, kind: Kind, known: Object) -> None:
+        uid = objects.uid(known)
+        _take(self._objects[kind], self._keys[kind].pop(uid), uid)
+        if (schedule := self._schedule_of(kind, known)) is not None:
+            _take(self._scheduled[kind], schedule, uid)
+
+    def _schedule_of(self, kind: Kind, item: Object) -> Key | None:
+        return schedule_of(kind, item) if kind in self._scheduled else None
+
+
+def _take(index: dict[Key, dict[str, Object]], key: Key, uid: str) -> None:
+    """Take an object out of ``index``, and with the last one its key."""
+    del index[key][uid]
+    if not index[key]:
+        del index[key]

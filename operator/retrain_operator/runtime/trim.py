@@ -19,6 +19,8 @@ from retrain_operator.kube.objects import (
     Object,
 )
 
+LEVELS: Final = 30
+"""Users nest as deep as they like; our own fields do not."""
 _WHOLE: Final = None
 _Shape = Mapping[str, "_Shape"] | list["_Shape"] | None
 """Fields and what is kept of each; a list: of each item; None: everything."""
@@ -113,8 +115,10 @@ def _cut(value: Any, shape: _Shape) -> Any:
     return _shared(value)
 
 
-def _shared(value: Any) -> Any:
-    """``value`` with its keys shared."""
+def _shared(value: Any, levels: int = LEVELS) -> Any:
+    """``value`` with its keys shared, in so many levels."""
+    if levels == 0:
+        return value
     if isinstance(value, dict):
-        return {sys.intern(key): _shared(item) for key, item in value.items()}
-    return [_shared(item) for item in value] if isinstance(value, list) else value
+        return {sys.intern(key): _shared(item, levels - 1) for key, item in value.items()}
+    return [_shared(item, levels - 1) for item in value] if isinstance(value, list) else value

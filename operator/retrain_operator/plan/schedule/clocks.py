@@ -3,10 +3,16 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from retrain_core.build.cronjob import CLOCK_FIELDS, HASH_ANNOTATION, build_cron_job
+from retrain_core.build.cronjob import (
+    CLOCK_FIELDS,
+    HASH_ANNOTATION,
+    build_cron_job,
+    cron_job_name,
+)
 from retrain_core.clock import next_time
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import CRON_JOB, Object
+from retrain_operator.plan.ownership import recorded_by
 from retrain_operator.plan.schedule.types import Action, Apply, Delete, Patch, Situation
 
 
@@ -16,28 +22,46 @@ def clocks(s: Situation) -> Iterator[Action]:
     Of a spec that cannot be run nothing is taken over but `suspend`: the clocks go on as they
     were last right.
     """
+    for orphan in s.seen.orphans:
+        # Of a schedule of this name that was deleted and let them go.
+        if not objects.being_deleted(orphan):
+            yield Delete(CRON_JOB, orphan, orphan=True)
     if s.problem is not None:
         yield from _suspended(s)
         return
     known = {objects.name(item): item for item in s.seen.cron_jobs}
     wanted = {objects.name(body): body for body in wanted_clocks(s)}
+    blocked = {objects.name(item) for item in s.seen.orphans}
     for name, body in wanted.items():
         item = known.get(name)
-        if name in s.seen.taken or (item is not None and _stands(item, body)):
-            continue
-        yield Apply(CRON_JOB, item, body)
-    for name, item in known.items():
-        if name not in wanted and not objects.being_deleted(item):
-            # What it has started goes on, and belongs to its run.
-            yield Delete(CRON_JOB, item, orphan=True)
+        free = name not in blocked and (CRON_JOB, name) not in s.seen.taken
+        if free and (item is None or not _stands(item, body)):
+            yield Apply(CRON_JOB, item, body)
+    for name, clock in known.items():
+        if name not in wanted and not objects.being_deleted(clock):
+            yield from _removed(s, clock)
+
+
+def _removed(s: Situation, clock: Object) -> Iterator[Action]:
+    """It stands still first, and goes when all that it has started, which goes on, is recorded."""
+    if not clock["spec"].get("suspend"):
+        yield Patch(CRON_JOB, clock, {"spec": {"suspend": True}})
+    elif not any(
+        objects.controlled_by(job, clock) and recorded_by(job) is None for job in s.seen.jobs
+    ):
+        yield Delete(CRON_JOB, clock, orphan=True)
 
 
 def wanted_clocks(s: Situation) -> list[Object]:
     """The CronJobs as they should be."""
-    template = s.seen.raw["runTemplate"]
     return [
         build_cron_job(
-            s.seen.owner, s.spec, trigger, template, s.settings.defaults, s.settings.trainer
+            s.seen.owner,
+            s.spec,
+            trigger,
+            s.seen.run_template,
+            s.settings.defaults,
+            s.settings.trainer,
         )
         for trigger in s.spec.triggers
         if trigger.cron is not None
@@ -57,7 +81,7 @@ def next_tick(s: Situation) -> datetime | None:
     standing = {objects.name(item) for item in s.seen.cron_jobs}
     due = []
     for trigger in s.spec.triggers:
-        if trigger.cron is None or f"{s.seen.owner.name}-{trigger.name}" not in standing:
+        if trigger.cron is None or cron_job_name(s.seen.owner.name, trigger.name) not in standing:
             continue
         try:
             due.append(next_time(trigger.cron.schedule, trigger.cron.time_zone, s.now))

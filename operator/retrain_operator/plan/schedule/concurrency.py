@@ -11,7 +11,7 @@ from retrain_operator.plan.schedule.types import Action, Patch, Situation
 
 def active(s: Situation) -> list[Object]:
     """The runs that have not ended, oldest first."""
-    return [run for run in s.seen.runs if not has_finished(run)]
+    return [run for run in s.seen.records if not has_finished(run)]
 
 
 def replaced(s: Situation) -> Iterator[Action]:

@@ -20,7 +20,7 @@ def surplus(s: Situation) -> Iterator[Action]:
     }
     for succeeded, limit in limits.items():
         finished = [
-            run for run in s.seen.runs if has_finished(run) and ended_well(run) is succeeded
+            run for run in s.seen.records if has_finished(run) and ended_well(run) is succeeded
         ]
         finished.sort(key=lambda run: str(run["status"]["completionTime"]))
         for run in finished[: max(len(finished) - limit, 0)]:

@@ -4,12 +4,15 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic import ValidationError
+
 from retrain_core import names
-from retrain_core.build.cronjob import schedule_reference
+from retrain_core.build.cronjob import cron_job_name, schedule_reference
 from retrain_core.build.job import Owner, owner_reference
+from retrain_core.spec.retrain_schedule import RunTemplate
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import JOB, TRAINING_RUN, Object
-from retrain_operator.plan.ownership import made_for, recorded_by
+from retrain_operator.plan.ownership import is_record, recorded_by
 from retrain_operator.plan.schedule.types import Action, Create, Delete, Patch, Situation
 
 SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
@@ -18,16 +21,16 @@ SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 
 def records(s: Situation) -> Iterator[Action]:
     """The runs that are missing, the marks that are, and the Jobs whose run was deleted."""
-    made = {made_for(run): run for run in s.seen.runs}
+    made = {objects.name(run): run for run in s.seen.runs}
     for job in s.seen.jobs:
         if objects.being_deleted(job):
             continue
-        run, mark = made.get(objects.uid(job)), recorded_by(job)
+        run, mark = made.get(objects.name(job)), recorded_by(job)
         if mark in s.seen.gone:
             yield Delete(JOB, job)
-        elif mark is None and run is not None:
+        elif mark is None and run is not None and is_record(run, job):
             yield Patch(JOB, job, marked(job, run))
-        elif mark is None and objects.name(job) not in s.seen.taken:
+        elif mark is None and (TRAINING_RUN, objects.name(job)) not in s.seen.taken:
             yield Create(TRAINING_RUN, record(s, job))
 
 
@@ -35,8 +38,10 @@ def record(s: Situation, job: Object) -> Object:
     """The TrainingRun of ``job``, as the schedule was when the Job was made."""
     template = _template(s, job)
     metadata = template.get("metadata") or {}
-    labels = objects.labels(job)
-    trigger = labels[names.TRIGGER_LABEL]
+    clock = objects.controller(job)
+    assert clock is not None
+    # Not by its labels, which anybody may have changed.
+    trigger = str(clock["name"]).removeprefix(cron_job_name(s.seen.owner.name, ""))
     said = {"type": "Cron", "name": trigger, "evidence": _due(job)}
     return {
         "apiVersion": TRAINING_RUN.api_version,
@@ -77,13 +82,10 @@ def marked(job: Object, run: Object) -> Object:
 def _template(s: Situation, job: Object) -> dict[str, Any]:
     said = objects.annotations(job).get(names.RUN_TEMPLATE_ANNOTATION, "")
     try:
-        found = json.loads(said)
-    except ValueError:
-        found = None
-    if isinstance(found, dict) and isinstance(found.get("spec"), dict):
-        return found
-    template: dict[str, Any] = s.seen.raw["runTemplate"]
-    return template
+        return RunTemplate.model_validate_json(said).to_api()
+    except ValidationError:
+        # Changed by somebody, or by hand.
+        return s.seen.run_template
 
 
 def _due(job: Object) -> str:

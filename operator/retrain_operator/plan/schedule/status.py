@@ -5,7 +5,7 @@ from retrain_core.crd.status import MAX_ACTIVE
 from retrain_core.spec import Trigger
 from retrain_core.status import timestamp
 from retrain_operator.kube import objects
-from retrain_operator.kube.objects import Object
+from retrain_operator.kube.objects import CRON_JOB, Object
 from retrain_operator.plan.schedule.clocks import last_tick, next_tick
 from retrain_operator.plan.schedule.concurrency import active
 from retrain_operator.plan.schedule.history import ended_well, has_finished
@@ -38,11 +38,12 @@ def trouble(s: Situation) -> tuple[str, str] | None:
     if s.problem is not None:
         return "InvalidSpec", s.problem
     if s.seen.taken:
-        taken = ", ".join(sorted(s.seen.taken))
+        taken = ", ".join(sorted(f"{kind.name} {name}" for kind, name in s.seen.taken))
         return "NameTaken", f"not this schedule's and left alone, under a name it needs: {taken}"
     if s.seen.refusals:
-        said = "; ".join(f"{name}: {words}" for name, words in sorted(s.seen.refusals.items()))
-        return "CronJobRefused", said
+        (first, *_) = sorted(s.seen.refusals, key=lambda named: (named[0].name, named[1]))
+        said = "; ".join(sorted(f"{name}: {words}" for (_, name), words in s.seen.refusals.items()))
+        return ("CronJobRefused" if first[0] is CRON_JOB else "RunRefused"), said
     return None
 
 
@@ -67,22 +68,39 @@ def _trigger(s: Situation, trigger: Trigger) -> Object:
     clock = next((item for item in s.seen.cron_jobs if objects.name(item) == name), None)
     if clock is not None and (last := (clock.get("status") or {}).get("lastScheduleTime")):
         found["lastFired"] = last
-    if refusal := s.seen.refusals.get(name):
+    if refusal := s.seen.refusals.get((CRON_JOB, name)):
         found["message"] = sentence(refusal, MAX_SENTENCE)
     return found
 
 
 def _of_runs(s: Situation) -> Status:
+    """What is told of a run stays when the run is gone, until there is something newer."""
     found: Status = {}
-    if s.seen.runs:
-        found["lastRun"] = _summary(s.seen.runs[-1])
-    well = [run for run in s.seen.runs if has_finished(run) and ended_well(run)]
-    if well:
-        last = max(well, key=lambda run: str(run["status"]["completionTime"]))
+    told, known = s.seen.status.get("lastRun"), {objects.name(run) for run in s.seen.records}
+    newest = s.seen.records[-1] if s.seen.records else None
+    if newest is not None and not (told and _later(told, newest, known)):
+        found["lastRun"] = _summary(newest)
+    elif told and "completionTime" not in told:
+        # It was deleted before it had ended.
+        found["lastRun"] = {key: value for key, value in told.items() if key != "reason"}
+    well = [run for run in s.seen.records if has_finished(run) and ended_well(run)]
+    last = max(well, key=_ended, default=None)
+    before = (s.seen.status.get("lastSuccessfulRun") or {}).get("completionTime", "")
+    if last is not None and _ended(last) >= before:
         found["lastSuccessfulRun"] = _summary(last)
         if champion := _champion(last):
             found["championVersion"] = champion
     return found
+
+
+def _later(told: Object, run: Object, known: set[str]) -> bool:
+    """Whether the run that was ``told`` of is gone and newer than ``run``."""
+    began = str(told.get("startTime") or told.get("completionTime") or "")
+    return told["name"] not in known and began > str(run["metadata"]["creationTimestamp"])
+
+
+def _ended(run: Object) -> str:
+    return str(run["status"]["completionTime"])
 
 
 def _summary(run: Object) -> Object:

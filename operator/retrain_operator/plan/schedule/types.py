@@ -1,5 +1,6 @@
 """What a schedule's plan is made from and what it says."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -13,7 +14,11 @@ from retrain_core.defaults import effective_spec, problems_of
 from retrain_core.spec import RetrainScheduleSpec
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Kind, Object
+from retrain_operator.plan.ownership import made_for
 from retrain_operator.plan.types import Settings, Status
+
+MAX_TEMPLATE = 64 * 1024
+"""Bytes of a runTemplate. It stands twice in each Job, in annotations that have 256 KiB."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class Delete:
     orphan: bool = False
 
 
+Named = tuple[Kind, str]
+"""An object of the schedule's namespace, by its name."""
 Action = Create | Apply | Patch | Delete
 
 
@@ -77,26 +84,41 @@ class Seen:
     cron_jobs: Sequence[Object] = ()
     """Controlled by the schedule."""
     jobs: Sequence[Object] = ()
-    """Controlled by one of them, oldest first. One that has no run was looked for live."""
+    """Controlled by one of them, oldest first. One that is not marked is as it is live."""
     runs: Sequence[Object] = ()
-    """Controlled by the schedule, oldest first."""
+    """Controlled by the schedule by their own word, which any creator can give; oldest first."""
     gone: frozenset[str] = frozenset()
     """Uids of runs that Jobs name and that a live look did not find."""
     orphans: Sequence[Object] = ()
     """CronJobs of its names that an earlier schedule has made and let go."""
-    taken: frozenset[str] = frozenset()
-    """Names it needs under which something stands that is not its own."""
-    refusals: Mapping[str, str] = field(default_factory=dict)
-    """What the API server says against a CronJob, by its name."""
+    taken: frozenset[Named] = frozenset()
+    """What it needs and is not its own."""
+    refusals: Mapping[Named, str] = field(default_factory=dict)
+    """What the API server says against a CronJob or a run."""
 
     @property
     def status(self) -> Status:
         return self.schedule.get("status") or {}
 
     @property
+    def records(self) -> list[Object]:
+        """The runs that the operator itself has bound to the Job that they name."""
+        return [
+            run
+            for run in self.runs
+            if made_for(run) is not None
+            and (run.get("status") or {}).get("jobUID") == made_for(run)
+        ]
+
+    @property
     def raw(self) -> dict[str, Any]:
         """The spec in the API's form."""
         return dict(self.schedule["spec"])
+
+    @property
+    def run_template(self) -> dict[str, Any]:
+        """In the API's form."""
+        return dict(self.schedule["spec"]["runTemplate"])
 
     @property
     def owner(self) -> Schedule:
@@ -115,13 +137,14 @@ class Situation:
     @cached_property
     def problem(self) -> str | None:
         """Why nothing can be started from the spec; None: it can."""
+        if _size(self.seen.run_template) > MAX_TEMPLATE:
+            return f"spec.runTemplate: must not be larger than {MAX_TEMPLATE // 1024} KiB"
         try:
             _ = self.spec
-            template = self.seen.raw["runTemplate"]["spec"]
         except ValidationError as error:
             return f"spec.{problems_of(error)}"
         try:
-            effective_spec(template, self.settings.defaults)
+            effective_spec(self.seen.run_template["spec"], self.settings.defaults)
         except ValidationError as error:
             return f"spec.runTemplate.spec.{problems_of(error)}"
         except ValueError as error:
@@ -132,3 +155,10 @@ class Situation:
     def spec(self) -> RetrainScheduleSpec:
         """Raises ValidationError."""
         return RetrainScheduleSpec.model_validate(self.seen.raw)
+
+
+def _size(content: Any) -> float:
+    try:
+        return len(json.dumps(content))
+    except RecursionError:
+        return float("inf")
