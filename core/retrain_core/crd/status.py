@@ -137,6 +137,6 @@ class RetrainScheduleStatus(ResultModel):
     next_schedule_time: Annotated[str, StringConstraints(max_length=64)] | None = None
     """When the clock starts the next run: RFC 3339. A text, since kubectl prints times as ages."""
     champion_version: Annotated[str, StringConstraints(max_length=19)] | None = None
-    """The model version that serves."""
+    """The model version that served when the last successful run had ended."""
     triggers: Annotated[list[TriggerStatus], Field(max_length=16, json_schema_extra=BY_NAME)] = []
     """What each trigger has seen."""
