@@ -117,7 +117,8 @@ def test_two_clusters_stand_side_by_side_and_one_that_goes_leaves_nothing(
     finally:
         assert down(name)
     assert machine() == before
-    assert not processes_in(own_namespaces)
+    # Who entered them from outside is reaped outside, a moment later.
+    wait_for(lambda: not processes_in(own_namespaces))
     assert not control_groups(name)
     assert not beside.folder.exists()
     assert probing.output("resolve", "kubernetes.default.svc")

@@ -158,7 +158,7 @@ async def suspended(space: Space) -> None:
     await ready(space)
     await patch_schedule(space, suspend=True)
     await ready(space, "Suspended")
-    assert (await clock(space))["spec"]["suspend"] is True
+    await space.until(lambda: space.all(CRON_JOB)[0]["spec"]["suspend"], "the clock stands still")
     assert "nextScheduleTime" not in status(space)
 
 

@@ -112,8 +112,12 @@ async def test_a_changed_clock_takes_effect(world: World) -> None:
     moved = {"schedule": "0 3 * * *", "timeZone": "Asia/Seoul"}
     await patch_schedule(space, triggers=[{"name": "weekly", "cron": moved}])
     await ready(space)
-    spec = (await clock(space))["spec"]
-    assert {key: spec[key] for key in moved} == moved
+
+    def has_moved() -> bool:
+        (item,) = space.all(CRON_JOB)
+        return {key: item["spec"][key] for key in moved} == moved
+
+    await space.until(has_moved, "the clock has moved")
     assert status(space)["nextScheduleTime"].endswith("T03:00:00+09:00")
 
 

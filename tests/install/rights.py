@@ -7,9 +7,12 @@ Right = tuple[str, str, str]
 """API group, resource, verb."""
 
 TABLE = {
-    ("retrain.dev", "trainingruns"): "get list watch delete",
+    ("retrain.dev", "trainingruns"): "get list watch create patch delete",
     ("retrain.dev", "trainingruns/status"): "patch",
+    ("retrain.dev", "retrainschedules"): "get list watch",
+    ("retrain.dev", "retrainschedules/status"): "patch",
     ("batch", "jobs"): "get list watch create patch delete",
+    ("batch", "cronjobs"): "get list watch create patch delete",
     ("", "pods"): "list watch",
     ("", "events"): "list",
     ("events.k8s.io", "events"): "create",

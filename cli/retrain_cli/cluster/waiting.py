@@ -19,6 +19,8 @@ from retrain_trainer.report import Reporter
 
 OPERATOR_SECONDS = 10.0
 """An operator that is there has looked at a new run after this long."""
+HEED_SECONDS = 0.5
+"""A wait that a signal has come just before is not ended by it."""
 LOG_SECONDS = 10.0
 """How long the end of the log may take after the end of the run."""
 
@@ -111,11 +113,11 @@ class Waiting:
             self._log_due = now + LOG_SECONDS
         return now >= self._log_due
 
-    def _patience(self) -> float | None:
-        """Seconds until the clock has something to say; None: it never will."""
+    def _patience(self) -> float:
+        """Seconds until the clock, or a signal that came just before the wait, is looked at."""
         dues = [self._log_due] if self._log_due else [self._deadline, self._operator_due]
         waiting = [due - time.monotonic() for due in dues if due is not None]
-        return max(0.0, min(waiting)) if waiting else None
+        return max(0.0, min([*waiting, HEED_SECONDS]))
 
     def _look_at_clock(self) -> None:
         now = time.monotonic()
