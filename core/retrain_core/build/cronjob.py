@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retrain_core import names
-from retrain_core.build.job import TrainerSettings, job_template
+from retrain_core.build.job import TrainerSettings, job_template, managed
 from retrain_core.defaults import effective_spec
 from retrain_core.spec import API_VERSION
 from retrain_core.spec.retrain_schedule import Cron, RetrainScheduleSpec, Trigger
@@ -64,11 +64,7 @@ def build_cron_job(
         "metadata": {
             "name": cron_job_name(schedule.name, trigger.name),
             "namespace": schedule.namespace,
-            "labels": {
-                names.NAME_LABEL: names.TRAINER,
-                names.MANAGED_BY_LABEL: names.MANAGED_BY,
-                **labels,
-            },
+            "labels": managed(labels),
             "ownerReferences": [schedule_reference(schedule)],
         },
         "spec": {

@@ -59,7 +59,7 @@ def job_template(
 
     It has no TTL: the operator sets one when the outcome is stored.
     """
-    labels = {names.NAME_LABEL: names.TRAINER, names.MANAGED_BY_LABEL: names.MANAGED_BY, **labels}
+    labels = managed(labels)
     built: dict[str, Any] = {
         "backoffLimit": spec.retries,
         "completions": 1,
@@ -77,6 +77,11 @@ def job_template(
         built["suspend"] = True
         queue[names.QUEUE_LABEL] = spec.queue_name
     return {"metadata": {"labels": {**labels, **queue}}, "spec": built}
+
+
+def managed(labels: dict[str, str]) -> dict[str, str]:
+    """``labels`` with those by which the operator finds what is its own."""
+    return {names.NAME_LABEL: names.TRAINER, names.MANAGED_BY_LABEL: names.MANAGED_BY, **labels}
 
 
 def owner_reference(owner: Owner) -> dict[str, Any]:

@@ -50,6 +50,15 @@ def namespace(item: Object) -> str:
     return str(item["metadata"]["namespace"])
 
 
+def place(item: Object) -> Key:
+    """Namespace and name."""
+    return namespace(item), name(item)
+
+
+def generation(item: Object) -> int:
+    return int(item["metadata"].get("generation", 1))
+
+
 def version(item: Object) -> int:
     """The resource version, which Kubernetes promises to grow (KEP-5504)."""
     return int(item["metadata"].get("resourceVersion") or 0)

@@ -1,5 +1,6 @@
 """The status of a TrainingRun: carried on, with what the Job and its pods add."""
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -104,7 +105,7 @@ def _status(situation: Situation, conditions: list[Object]) -> Status:
 
 
 def generation(situation: Situation) -> int:
-    return int(situation.seen.run["metadata"].get("generation", 1))
+    return objects.generation(situation.seen.run)
 
 
 def _trigger(run: Object) -> Object:
@@ -169,17 +170,24 @@ def _address(situation: Situation, ids: dict[str, str]) -> dict[str, str]:
 def _condition(
     situation: Situation, type_: str, status: str, reason: Activity | Reason, message: str
 ) -> Object:
-    before = objects.any_condition(situation.seen.run, type_)
+    return condition(situation.seen.run, situation.now, type_, status, str(reason), message)
+
+
+def condition(
+    item: Object, now: datetime, type_: str, status: str, reason: str, message: str
+) -> Object:
+    """A condition for the status of ``item``, whose last transition stays while ``status`` does."""
+    before = objects.any_condition(item, type_)
     unchanged = before is not None and before["status"] == status
     return {
         "type": type_,
         "status": status,
-        "reason": str(reason),
+        "reason": reason,
         "message": message,
         "lastTransitionTime": before["lastTransitionTime"]
         if before and unchanged
-        else timestamp(situation.now),
-        "observedGeneration": generation(situation),
+        else timestamp(now),
+        "observedGeneration": objects.generation(item),
     }
 
 

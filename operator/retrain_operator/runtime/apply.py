@@ -27,18 +27,14 @@ async def apply(
     if job is not None and plan.patch_job is not None:
         # With its uid: another Job that has taken the name since is a Conflict.
         body = {"metadata": {"uid": objects.uid(job)}, **plan.patch_job}
-        store.put(JOB, await client.patch(JOB, *_place(job), body))
+        store.put(JOB, await client.patch(JOB, *objects.place(job), body))
     if job is not None and plan.delete_job:
-        await client.delete(JOB, *_place(job), objects.uid(job))
+        await client.delete(JOB, *objects.place(job), objects.uid(job))
     if plan.status is not None and plan.status != seen.status:
         await _write_status(run, plan.status, client, store, health)
     if plan.delete_run:
-        await client.delete(TRAINING_RUN, *_place(run), objects.uid(run))
+        await client.delete(TRAINING_RUN, *objects.place(run), objects.uid(run))
     return None
-
-
-def _place(item: Object) -> tuple[str, str]:
-    return objects.namespace(item), objects.name(item)
 
 
 async def _create(body: Object, client: KubeClient, store: Store) -> Refusal | None:

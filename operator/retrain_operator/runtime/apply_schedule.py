@@ -7,7 +7,7 @@ from retrain_core import names
 from retrain_operator.kube import objects
 from retrain_operator.kube.client import KubeClient
 from retrain_operator.kube.errors import AlreadyExists, Refused
-from retrain_operator.kube.objects import CRON_JOB, RETRAIN_SCHEDULE, Key, Object
+from retrain_operator.kube.objects import CRON_JOB, RETRAIN_SCHEDULE, Key
 from retrain_operator.plan.schedule.types import (
     Action,
     Apply,
@@ -63,7 +63,7 @@ async def stop_orphans(client: KubeClient, store: Store, key: Key) -> None:
     orphans = [item for item in store.of_schedule(CRON_JOB, key) if is_orphan(item)]
     if orphans and await is_deleted(client, key):
         for item in orphans:
-            await client.delete(CRON_JOB, *_place(item), objects.uid(item), orphan=True)
+            await client.delete(CRON_JOB, *objects.place(item), objects.uid(item), orphan=True)
 
 
 async def _do(action: Action, seen: Seen, client: KubeClient, store: Store) -> None:
@@ -79,19 +79,17 @@ async def _do(action: Action, seen: Seen, client: KubeClient, store: Store) -> N
             await tell(RETRAIN_SCHEDULE, seen.schedule, "RunStarted", note, client)
         case Apply(kind, None, body):
             # Not by force: somebody may have taken the name since it was looked for.
-            store.put(kind, await client.apply(kind, *_place(body), body, force=False))
+            store.put(kind, await client.apply(kind, *objects.place(body), body, force=False))
         case Apply(kind, dict(item), body):
             same = {**body, "metadata": {**body["metadata"], "uid": objects.uid(item)}}
-            store.put(kind, await client.apply(kind, *_place(body), same))
+            store.put(kind, await client.apply(kind, *objects.place(body), same))
         case Patch(kind, item, body):
             metadata = {**body.get("metadata", {}), "uid": objects.uid(item)}
             same = {**body, "metadata": metadata}
-            store.put(kind, await client.patch(kind, *_place(item), same))
+            store.put(kind, await client.patch(kind, *objects.place(item), same))
         case Delete(kind, item, orphan):
-            if not await client.delete(kind, *_place(item), objects.uid(item), orphan=orphan):
+            if not await client.delete(
+                kind, *objects.place(item), objects.uid(item), orphan=orphan
+            ):
                 # The watch has missed that it went.
                 store.drop(kind, item)
-
-
-def _place(item: Object) -> Key:
-    return objects.namespace(item), objects.name(item)

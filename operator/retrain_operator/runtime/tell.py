@@ -30,8 +30,7 @@ async def write_status(
         },
         "status": status,
     }
-    place = (objects.namespace(item), objects.name(item))
-    written = await client.apply(kind, *place, body, sub="status")
+    written = await client.apply(kind, *objects.place(item), body, sub="status")
     health.wrote(objects.uid(item), objects.version(written))
     return written
 

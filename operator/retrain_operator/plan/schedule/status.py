@@ -10,7 +10,7 @@ from retrain_operator.plan.schedule.clocks import last_tick, next_tick
 from retrain_operator.plan.schedule.concurrency import active
 from retrain_operator.plan.schedule.history import ended_well, has_finished
 from retrain_operator.plan.schedule.types import Situation
-from retrain_operator.plan.status import reason_of, sentence
+from retrain_operator.plan.status import condition, reason_of, sentence
 from retrain_operator.plan.types import Status
 
 MAX_SENTENCE = 1024
@@ -20,7 +20,7 @@ _CARRIED = ("lastRun", "lastSuccessfulRun", "lastScheduleTime", "championVersion
 def schedule_status(s: Situation) -> Status:
     """The whole status."""
     status: Status = {key: s.seen.status[key] for key in _CARRIED if key in s.seen.status}
-    status["observedGeneration"] = _generation(s)
+    status["observedGeneration"] = objects.generation(s.seen.schedule)
     status["conditions"] = _conditions(s)
     status["active"] = [objects.name(run) for run in active(s)][-MAX_ACTIVE:]
     status |= _of_runs(s)
@@ -121,20 +121,5 @@ def _champion(run: Object) -> str | None:
     return str(found) if found else None
 
 
-def _generation(s: Situation) -> int:
-    return int(s.seen.schedule["metadata"].get("generation", 1))
-
-
 def _condition(s: Situation, type_: str, status: str, reason: str, message: str) -> Object:
-    before = objects.any_condition(s.seen.schedule, type_)
-    unchanged = before is not None and before["status"] == status
-    return {
-        "type": type_,
-        "status": status,
-        "reason": reason,
-        "message": sentence(message),
-        "lastTransitionTime": before["lastTransitionTime"]
-        if before and unchanged
-        else timestamp(s.now),
-        "observedGeneration": _generation(s),
-    }
+    return condition(s.seen.schedule, s.now, type_, status, reason, sentence(message))
