@@ -24,7 +24,14 @@ async def create_schedule(space: Space, *triggers: Object, **spec: Any) -> Objec
 
 
 async def patch_schedule(space: Space, **spec: Any) -> None:
-    await space.api.patch(RETRAIN_SCHEDULE, space.name, "iris", {"spec": spec})
+    patched = await space.api.patch(RETRAIN_SCHEDULE, space.name, "iris", {"spec": spec})
+
+    def told() -> bool:
+        """Else `ready` could be about the spec before."""
+        item = space.live.get(RETRAIN_SCHEDULE, space.name, "iris")
+        return item is not None and objects.version(item) >= objects.version(patched)
+
+    await space.until(told, "the change is told")
 
 
 def status(space: Space) -> Object:
@@ -158,8 +165,12 @@ async def suspended(space: Space) -> None:
     await ready(space)
     await patch_schedule(space, suspend=True)
     await ready(space, "Suspended")
-    await space.until(lambda: space.all(CRON_JOB)[0]["spec"]["suspend"], "the clock stands still")
-    assert "nextScheduleTime" not in status(space)
+
+    def stands_still() -> bool:
+        clocks = [item["spec"]["suspend"] for item in space.all(CRON_JOB)]
+        return clocks == [True] and "nextScheduleTime" not in status(space)
+
+    await space.until(stands_still, "the clock stands still and has no next time")
 
 
 async def another_trigger_is_wanted(space: Space) -> None:
