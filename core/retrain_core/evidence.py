@@ -1,0 +1,190 @@
+"""What a check is told, and the evidence that it reports: JSON in its termination message.
+
+A check looks and the operator judges (``verdict``). All of a report fits into 4096 bytes: what
+does not fit is told as a number, and looked at again next time.
+"""
+
+import hashlib
+import json
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from retrain_core.result import MAX_BYTES, Line, Number, ResultModel, Version, Word
+from retrain_core.spec import TrainingRunSpec, Trigger
+from retrain_core.spec.base import SpecModel
+
+MAX_TAGS = 20
+"""New tags in one report, oldest first."""
+MAX_SCORES = 32
+MAX_PATHS = 64
+MAX_KNOWN = 32_768
+"""Characters of what is known of a trigger: four thousand tags."""
+Known = Annotated[str, StringConstraints(max_length=MAX_KNOWN)]
+About = Annotated[str, StringConstraints(max_length=16)]
+ColumnOutcome = Literal["Scored", "New", "Lost", "Constant", "AllNull", "Retyped", "Unique"]
+
+
+class Tag(ResultModel):
+    """A git tag and the commit it leads to."""
+
+    name: Word
+    """The tag, without refs/tags/."""
+    commit: Annotated[str, StringConstraints(max_length=64, pattern=r"^[0-9a-f]{40,64}$")]
+    """The commit."""
+
+
+class ReleaseEvidence(ResultModel):
+    """The tags that match, as far as they are not known."""
+
+    total: Annotated[int, Field(ge=0)]
+    """How many match."""
+    latest: Tag | None = None
+    """The highest of them by version."""
+    recorded: Annotated[str, StringConstraints(max_length=MAX_BYTES)] | None = None
+    """Prints of tags that were there already, on the first looks; see ``verdict.release``."""
+    complete: bool = True
+    """Whether with ``recorded`` all that were there are known."""
+    tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] = []
+    """New ones, in the order of their versions."""
+    more: Annotated[int, Field(ge=0)] = 0
+    """Further new ones, which did not fit."""
+    moved: Annotated[list[Tag], Field(max_length=MAX_TAGS)] = []
+    """Known ones that lead to another commit now."""
+
+
+class DataEvidence(ResultModel):
+    """What each path of the trigger holds now."""
+
+    ids: Annotated[list[Word], Field(max_length=MAX_PATHS)]
+    """For each path, in their order: the hash or ETag upstream of an import, else git's object."""
+    imports: Annotated[list[int], Field(max_length=MAX_PATHS)] = []
+    """Which of the paths are .dvc imports, by their place."""
+
+
+class ColumnScore(ResultModel):
+    """How a column of today's data stands to the champion's training data."""
+
+    column: Word
+    """Its name."""
+    outcome: ColumnOutcome
+    """Scored, or why there is more or less to say."""
+    psi: Number | None = None
+    """Population stability index, as text; None where there is none."""
+
+
+class DriftEvidence(ResultModel):
+    """Today's data against the profile of the champion's."""
+
+    champion: Version
+    """The version that holds the alias."""
+    digest: Annotated[str, StringConstraints(max_length=32)]
+    """MD5 of today's data."""
+    rows: Annotated[int, Field(ge=0)]
+    """Of today's data."""
+    judged: Annotated[int, Field(ge=0)]
+    """How many columns were judged."""
+    drifted: Annotated[int, Field(ge=0)]
+    """How many of them have drifted."""
+    scores: Annotated[list[ColumnScore], Field(max_length=MAX_SCORES)] = []
+    """The drifted first, then by score: as many as fit."""
+
+
+class MetricEvidence(ResultModel):
+    """The answer to the query."""
+
+    value: Number
+    """As text; finite."""
+
+
+class Unseen(ResultModel):
+    """Why a trigger could not be looked at: never a reason to train."""
+
+    reason: Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z][0-9A-Za-z]*$")]
+    """In one word."""
+    message: Line
+    """For a person."""
+
+
+class Evidence(ResultModel):
+    """What was seen of one trigger: exactly one of the fields after ``about``."""
+
+    trigger: Word
+    """Its name."""
+    about: About
+    """What it was then; see ``about``."""
+    release: ReleaseEvidence | None = None
+    data: DataEvidence | None = None
+    drift: DriftEvidence | None = None
+    metric: MetricEvidence | None = None
+    unseen: Unseen | None = None
+
+
+class Report(ResultModel):
+    """All that one check has seen."""
+
+    triggers: Annotated[list[Evidence], Field(max_length=16)]
+    """One for each trigger that is no clock."""
+
+    def dump(self) -> str:
+        """As JSON.
+
+        Raises:
+            ValueError: it is larger than a termination message: its parts must keep to ``room``.
+        """
+        text = self.model_dump_json(by_alias=True, exclude_defaults=True)
+        if len(text.encode()) > MAX_BYTES:
+            raise ValueError(f"a report of {len(text.encode())} bytes")
+        return text
+
+
+class Task(SpecModel):
+    """What a check is told, in an annotation of its pod."""
+
+    schedule: str
+    """Name of the RetrainSchedule."""
+    run: TrainingRunSpec
+    """What a run would be made from, the operator's defaults included."""
+    triggers: list[Trigger]
+    """Those that are no clock."""
+    known: dict[str, str] = {}
+    """By trigger: what is known of it."""
+
+
+def room(triggers: int) -> int:
+    """Bytes that the evidence of one of so many triggers may have as JSON."""
+    return (MAX_BYTES - 32) // max(triggers, 1) - 1
+
+
+def parse_report(text: str) -> Report | None:
+    """The report in a termination message, or None where there is none to be trusted."""
+    if len(text.encode(errors="replace")) > MAX_BYTES:
+        return None
+    try:
+        return Report.model_validate_json(text)
+    except ValidationError:
+        return None
+
+
+def looked_at(triggers: list[Trigger]) -> list[Trigger]:
+    """Those that a check looks at."""
+    return [trigger for trigger in triggers if trigger.cron is None]
+
+
+def about(trigger: Trigger, run: TrainingRunSpec) -> str:
+    """A digest of what the known of ``trigger`` is relative to: with another it means nothing.
+
+    A changed threshold goes on from what is known; another repository or path does not.
+    """
+    git = run.source.git
+    said: list[object]
+    if trigger.release is not None:
+        said = ["release", git and git.url, trigger.release.tag_pattern]
+    elif trigger.data is not None:
+        place = git and [git.url, git.revision, git.path]
+        said = ["data", place or run.to_api().get("source"), trigger.data.paths]
+    elif trigger.drift is not None:
+        said = ["drift", run.model and run.model.name, trigger.drift.current]
+    else:
+        said = ["metric"]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
