@@ -12,12 +12,13 @@ from cluster.lifecycle import check_namespaces
 from cluster.programs import KUBERNETES, KWOK, NODE_PROGRAMS, PROBE, install_node_packages
 from images.fixtures import build
 from install.rendering import HELM
-from servers.binaries import VERSITYGW, MissingRequirement
+from servers.binaries import VERSITYGW, MissingRequirement, prometheus_binary
 
 
 def main() -> None:
     for program in (VERSITYGW, HELM, KUBERNETES, KWOK, PROBE):
         attempt(program.name, program.path.exists(), program.binary)
+    attempt("Prometheus", True, prometheus_binary)
     if attempt("a node", True, check_namespaces):
         for program in NODE_PROGRAMS:
             attempt(program.name, program.path.exists(), program.binary)

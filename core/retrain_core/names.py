@@ -22,6 +22,10 @@ QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
 
 SPEC_ANNOTATION: Final = PREFIX + "spec"
 """The run's spec as JSON, defaults included, on the pod template: the one copy a pod learns."""
+CHECK_ANNOTATION: Final = PREFIX + "check"
+"""What a check is told as JSON (``evidence.Task``), on its pod template."""
+FIRING_ANNOTATION: Final = PREFIX + "firing"
+"""On a run that a trigger started: trigger, episode and retry as JSON, which its name is of."""
 RELEASE_ANNOTATION: Final = PREFIX + "release"
 """The git tag that a run trains, if a release started it; on the TrainingRun and its pods."""
 JOB_UID_ANNOTATION: Final = PREFIX + "job-uid"
@@ -35,12 +39,15 @@ TRIGGERED_BY_ANNOTATION: Final = PREFIX + "triggered-by"
 
 SOURCE_CONTAINER: Final = "source"
 TRAIN_CONTAINER: Final = "train"
+CHECK_CONTAINER: Final = "check"
 
 WORKSPACE: Final = "/workspace"
 SPEC_FOLDER: Final = "/etc/retrain"
 SPEC_FILE: Final = "spec.json"
 SECRETS_FOLDER: Final = "/var/run/secrets/retrain.dev"
 GIT_SECRET_FOLDER: Final = f"{SECRETS_FOLDER}/git"
+METRICS_SECRETS_FOLDER: Final = f"{SECRETS_FOLDER}/metrics"
+"""Below it a folder for each metric trigger with a Secret, of the trigger's name."""
 TEMPORARY_FOLDER: Final = "/tmp"  # noqa: S108 - an emptyDir of the pod
 TRAINER_FOLDER: Final = "/opt/trainer"
 WORKSPACE_VOLUME: Final = "workspace"
@@ -48,6 +55,7 @@ TEMPORARY_VOLUME: Final = "tmp"
 SPEC_VOLUME: Final = "spec"
 GIT_SECRET_VOLUME: Final = "git-secret"  # noqa: S105 - a name
 CACHE_VOLUME: Final = "cache"
+METRICS_SECRET_VOLUME: Final = "metrics-secret"  # noqa: S105 - a name
 VOLUMES: Final = (
     WORKSPACE_VOLUME,
     TEMPORARY_VOLUME,

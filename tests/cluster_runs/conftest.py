@@ -67,5 +67,18 @@ def team(make_a_team: Callable[..., Team]) -> Team:
     return make_a_team()
 
 
+@pytest.fixture
+def for_pods(kubernetes_cluster: Cluster) -> Iterator[Callable[[str], str]]:
+    """Gives the URL at which pods reach what has this http URL here: a Prometheus, a proxy."""
+    with ExitStack() as stack:
+
+        def reached(url: str) -> str:
+            with requirements():
+                port = stack.enter_context(kubernetes_cluster.exposed(_port(url)))
+            return f"http://{kubernetes_cluster.host_address}:{port}"
+
+        yield reached
+
+
 def _port(url: str) -> int:
     return int(url.rpartition(":")[2].rstrip("/"))

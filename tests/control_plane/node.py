@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from control_plane.space import Space
-from retrain_core.names import SOURCE_CONTAINER, TRAIN_CONTAINER
+from retrain_core.evidence import Report
+from retrain_core.names import CHECK_CONTAINER, SOURCE_CONTAINER, TRAIN_CONTAINER
 from retrain_core.outcome import Reason
 from retrain_core.result import Metric, MLflowRun, ModelVersion, Result, Stage
 from retrain_core.status import timestamp
@@ -63,6 +64,18 @@ async def train_ends(
     train = _terminated(code, why, result.dump() if result else "")
     phase = "Failed" if code else "Succeeded"
     await _report(space, pod, phase, _terminated(0, "Completed", SOURCE.dump()), train)
+
+
+async def check_ends(space: Space, job: str, report: Report | None, code: int = 0) -> None:
+    """The check's container has ended, and with it the pod."""
+    pod = await pod_of(space, job)
+    ended = _terminated(code, "Error" if code else "Completed", report.dump() if report else "")
+    status = {
+        "phase": "Failed" if code else "Succeeded",
+        "startTime": _now(),
+        "containerStatuses": [_container(CHECK_CONTAINER, ended)],
+    }
+    await space.api.patch(POD, space.name, objects.name(pod), {"status": status}, "status")
 
 
 async def _report(space: Space, pod: Object, phase: str, source: Object, train: Object) -> None:

@@ -1,11 +1,13 @@
 """What can become of a run, each from its creation to its end, with the other parts' doings."""
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from control_plane import node
 from control_plane.space import Space
+from retrain_core import names
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import (
     CRON_JOB,
@@ -13,19 +15,25 @@ from retrain_operator.kube.objects import (
     POD,
     RETRAIN_SCHEDULE,
     TRAINING_RUN,
+    Kind,
     Object,
 )
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 Scenario = Callable[[Space], Awaitable[None]]
 
 MASKED = {
     "completionTime",
     "creationTimestamp",
     "jobUID",
+    "lastChecked",
+    "lastFired",
     "lastTransitionTime",
     "podName",
     "nextScheduleTime",
+    "notBefore",
     "startTime",
+    "time",
 }
 """Fields that differ from one repetition to the next."""
 
@@ -183,7 +191,8 @@ def end_state(space: Space) -> Any:
     """All that is left in the namespace, without what differs by nature."""
     left = {
         "runs": [
-            {"spec": run["spec"], "status": run.get("status")} for run in space.all(TRAINING_RUN)
+            {"spec": run["spec"], "status": run.get("status")}
+            for run in _in_order(space, TRAINING_RUN)
         ],
         "jobs": [_job(job) for job in space.all(JOB)],
         "pods": sorted(pod["status"]["phase"] for pod in space.all(POD)),
@@ -192,11 +201,19 @@ def end_state(space: Space) -> Any:
     }
     text = json.dumps(left)
     for kind in (POD, JOB, TRAINING_RUN, RETRAIN_SCHEDULE, CRON_JOB):
-        for number, item in enumerate(space.all(kind)):
+        for number, item in enumerate(_in_order(space, kind)):
             text = text.replace(objects.uid(item), f"{kind.name}-{number}")
-            if kind is POD:
-                text = text.replace(objects.name(item), f"pod-{number}")
-    return _masked(json.loads(text))
+            if kind is POD or names.FIRING_ANNOTATION in objects.annotations(item):
+                # Names that hold a uid, or a hash of one.
+                text = text.replace(objects.name(item), f"{kind.name}-{number}")
+    return _masked(json.loads(_TIME.sub("TIME", text)))
+
+
+def _in_order(space: Space, kind: Kind) -> list[Object]:
+    """Alike in every repetition, in which other names may stand in another order."""
+    if kind is not TRAINING_RUN:
+        return space.all(kind)
+    return sorted(space.all(kind), key=lambda run: (json.dumps(run["spec"]), objects.created(run)))
 
 
 def _job(job: Object) -> Object:

@@ -20,6 +20,7 @@ from control_plane.operators import Operator, looked_at
 from control_plane.scenarios import SCENARIOS, Scenario, end_state, trained
 from control_plane.schedules import SCHEDULE_SCENARIOS, recorded
 from control_plane.space import Space
+from control_plane.triggers import TRIGGER_SCENARIOS
 from control_plane.world import World
 
 AT_ONCE = 8
@@ -82,7 +83,9 @@ async def play(
 
 
 @pytest.mark.parametrize(
-    "scenario", [*SCENARIOS, *SCHEDULE_SCENARIOS], ids=lambda scenario: scenario.__name__
+    "scenario",
+    [*SCENARIOS, *SCHEDULE_SCENARIOS, *TRIGGER_SCENARIOS],
+    ids=lambda scenario: scenario.__name__,
 )
 async def test_it_ends_alike_wherever_the_operator_was_killed(
     world: World, scenario: Scenario

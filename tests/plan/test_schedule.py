@@ -373,7 +373,9 @@ def test_the_status_answers_at_a_glance() -> None:
     }
     assert status["championVersion"] == "5"
     assert status["lastScheduleTime"] == "2026-11-26T11:00:00Z"
-    assert status["triggers"] == [{"name": "weekly", "lastFired": "2026-11-26T11:00:00Z"}]
+    assert status["triggers"] == [
+        {"name": "weekly", "type": "Cron", "lastFired": "2026-11-26T11:00:00Z"}
+    ]
 
 
 def test_what_was_told_of_runs_that_are_gone_is_still_told() -> None:

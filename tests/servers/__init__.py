@@ -1,1 +1,1 @@
-"""Real servers for tests: git over https and ssh, S3, MLflow; each on its own loopback port."""
+"""Real servers for tests: git over https and ssh, S3, MLflow, Prometheus; on ports of their own."""

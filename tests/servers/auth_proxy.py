@@ -1,4 +1,4 @@
-"""A small proxy that asks for basic auth, or refuses everything, and remembers what came."""
+"""A small proxy that asks for basic auth or a token, or refuses everything, and remembers."""
 
 import http.client
 import threading
@@ -50,21 +50,28 @@ def auth_proxy(
     upstream: str | None = None,
     user: str | None = None,
     password: str | None = None,
+    token: str | None = None,
     status: int | None = None,
 ) -> Iterator[AuthProxy]:
     """In front of `upstream` (an http URL) or, with a `status`, standing alone."""
     expected = None if user is None else Credentials(user, password or "")
-    server = _ProxyServer(upstream, expected, status, folder / "auth-proxy.log")
+    server = _ProxyServer(upstream, expected, token, status, folder / "auth-proxy.log")
     with answering(server):
         yield AuthProxy(server)
 
 
 class _ProxyServer(LoggingServer):
     def __init__(
-        self, upstream: str | None, expected: Credentials | None, status: int | None, log: Path
+        self,
+        upstream: str | None,
+        expected: Credentials | None,
+        token: str | None,
+        status: int | None,
+        log: Path,
     ) -> None:
         self.upstream = urlsplit(upstream) if upstream else None
         self.expected = expected
+        self.token = token
         self.status = status
         self.requests: list[str] = []
         self.lock = threading.Lock()
@@ -79,7 +86,7 @@ class _ProxyHandler(StreamingHandler):
             self.server.requests.append(f"{self.command} {self.path}")
         if self.server.status is not None:
             self._refuse(self.server.status)
-        elif self.server.expected and self.credentials() != self.server.expected:
+        elif not self._admitted():
             self._refuse(401)
         elif self.server.upstream is None:
             self.answer(502, "nothing stands behind this proxy")
@@ -88,8 +95,15 @@ class _ProxyHandler(StreamingHandler):
 
     do_DELETE = do_HEAD = do_PATCH = do_POST = do_PUT = do_GET
 
+    def _admitted(self) -> bool:
+        if self.server.token is not None:
+            return self.headers.get("Authorization") == f"Bearer {self.server.token}"
+        return self.server.expected is None or self.credentials() == self.server.expected
+
     def _refuse(self, status: int) -> None:
-        if status == 401:
+        if status == 401 and self.server.token is not None:
+            self.answer(401, "token needed", ("WWW-Authenticate", "Bearer"))
+        elif status == 401:
             self.demand_credentials("mlflow")
         else:
             self.answer(status, f"refused with {status}")

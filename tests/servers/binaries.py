@@ -121,6 +121,11 @@ def versitygw_binary() -> Path:
     return VERSITYGW.binary()
 
 
+def prometheus_binary() -> Path:
+    """Debian's, taken out of its package: an installed one runs as a service at once."""
+    return _which("prometheus") or _unpacked("prometheus", "usr/bin/prometheus")
+
+
 def sshd_binary() -> Path:
     """With a path: sshd refuses to start by its name alone. The ssh client comes with it."""
     program("ssh", "openssh-client")
@@ -179,6 +184,34 @@ def installed(name: str, package: str, find: Callable[[], Path | None]) -> Path:
     if not found:
         raise MissingRequirement(name, f"{package} was installed without bringing it")
     return found
+
+
+def _unpacked(package: str, member: str) -> Path:
+    """A file of Debian's package, of the version that was current at the first call."""
+
+    def kept() -> Path | None:
+        return next((cache_folder() / "bin").glob(f"{package}-[0-9]*"), None)
+
+    found = kept()
+    if found:
+        return found
+    if not shutil.which("apt-get"):
+        raise MissingRequirement(package, "not installed, and not to be had without apt-get")
+    with locked("apt-get"):
+        found = kept()
+        if found:
+            return found
+        if os.geteuid() == 0:
+            run(package, "apt-get update", ["apt-get", "update"])
+        binaries = cache_folder() / "bin"
+        binaries.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=binaries, prefix=".build-") as folder:
+            download = ["env", "-C", folder, "apt-get", "download", package]
+            run(package, f"apt-get download {package}", download)
+            archive = next(Path(folder).glob("*.deb"))
+            run(package, f"unpacking {archive.name}", ["dpkg", "-x", str(archive), folder])
+            version = archive.name.split("_")[1]
+            return (Path(folder) / member).rename(_cache_path(package, version))
 
 
 def _which(name: str) -> Path | None:

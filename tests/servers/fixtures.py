@@ -20,10 +20,11 @@ from servers.git_ssh import GitSshServer, git_ssh_server
 from servers.mlflow_server import MlflowServer
 from servers.mlflow_server import mlflow_server as serve_mlflow
 from servers.process import log_tail
+from servers.prometheus import PrometheusServer, prometheus_server
 from servers.s3 import S3Server, s3_server
 
 _MARK = "missing requirement "
-_SERVERS = (AuthProxy, GitHttpsServer, GitSshServer, MlflowServer, S3Server)
+_SERVERS = (AuthProxy, GitHttpsServer, GitSshServer, MlflowServer, PrometheusServer, S3Server)
 
 
 @contextmanager
@@ -67,6 +68,20 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
     with requirements(), serve_mlflow(tmp_path_factory.mktemp("mlflow")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServer]:
+    with requirements(), prometheus_server(tmp_path_factory.mktemp("prometheus")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def protected_prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServer]:
+    """Asks for basic auth."""
+    folder = tmp_path_factory.mktemp("protected-prometheus")
+    with requirements(), prometheus_server(folder, protected=True) as server:
         yield server
 
 

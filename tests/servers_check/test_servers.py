@@ -1,11 +1,13 @@
 """The test servers behave as the real ones they stand for."""
 
+import math
 import os
 import random
 import select
 import subprocess
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from servers.git_ssh import GitSshServer, make_key
 from servers.mlflow_server import MlflowServer
 from servers.mlflow_server import mlflow_server as serve_mlflow
 from servers.process import ServerFailed, free_port, serving
+from servers.prometheus import PrometheusServer, QueryFailed
 from servers.s3 import S3Server
 
 FILES = {"params.yaml": "train:\n  C: 1.0\n", "src/train.py": "print('trained')\n"}
@@ -337,6 +340,62 @@ def test_the_proxy_says_that_nothing_answers_behind_it(tmp_path: Path) -> None:
         with pytest.raises(urllib.error.HTTPError) as failed:
             urllib.request.urlopen(proxy.uri, timeout=10)
         assert failed.value.code == 502
+
+
+def test_prometheus_answers_what_was_set_last(prometheus: PrometheusServer) -> None:
+    prometheus.set("accuracy", 0.93, model="iris")
+    prometheus.set("accuracy", 0.5, model='a "quoted" \\ name\nin two lines')
+    prometheus.until('accuracy{model="iris"}', 0.93)
+    prometheus.until("min(accuracy)", 0.5)
+    assert sorted(prometheus.values("accuracy")) == [0.5, 0.93]
+    prometheus.set("accuracy", -math.inf, model="iris")
+    prometheus.until("scalar(min(accuracy))", -math.inf)
+    prometheus.set("accuracy", math.nan, model="iris")
+    prometheus.until('accuracy{model="iris"}', math.nan)
+
+
+def test_prometheus_forgets_what_was_cleared(prometheus: PrometheusServer) -> None:
+    prometheus.set("cleared", 1)
+    prometheus.until("cleared", 1)
+    prometheus.clear()
+    prometheus.until("cleared", None)
+
+
+def test_prometheus_says_what_is_wrong_with_a_query(prometheus: PrometheusServer) -> None:
+    with pytest.raises(QueryFailed, match=r"400 .*parse error"):
+        prometheus.until("sum(", 1)
+
+
+def test_prometheus_that_never_has_the_value_is_an_error(prometheus: PrometheusServer) -> None:
+    with pytest.raises(AssertionError, match=r"vector\(1\) is \[1.0\], not \[2\]"):
+        prometheus.until("vector(1)", 2, seconds=0.2)
+
+
+def test_protected_prometheus_wants_its_user(protected_prometheus: PrometheusServer) -> None:
+    protected_prometheus.set("accuracy", 0.93)
+    protected_prometheus.until("accuracy", 0.93)
+    for stranger in (
+        replace(protected_prometheus, password="wrong"),
+        replace(protected_prometheus, user=None),
+    ):
+        with pytest.raises(QueryFailed, match="401 Unauthorized"):
+            stranger.values("accuracy")
+
+
+def test_prometheus_behind_the_proxy_wants_the_token(
+    prometheus: PrometheusServer, tmp_path: Path
+) -> None:
+    with auth_proxy(tmp_path, upstream=prometheus.url, token="t") as proxy:
+        request = urllib.request.Request(f"{proxy.uri}/api/v1/query?query=1")
+        for refused in ("Bearer wrong", "Basic dDp0", ""):
+            request.add_header("Authorization", refused)
+            with pytest.raises(urllib.error.HTTPError) as error:
+                urllib.request.urlopen(request, timeout=10)
+            assert error.value.code == 401
+            assert error.value.headers["WWW-Authenticate"] == "Bearer"
+        request.add_header("Authorization", "Bearer t")
+        with urllib.request.urlopen(request, timeout=10) as response:
+            assert b'"resultType":"scalar"' in response.read()
 
 
 def test_a_server_that_ends_at_once_is_reported_with_its_log(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def build_cron_job(
     template = job_template(labels, {}, run, settings)
     said = json.dumps(run_template, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
     template["metadata"]["annotations"] = {names.RUN_TEMPLATE_ANNOTATION: said}
-    built: dict[str, Any] = {
+    built = {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
         "metadata": {
@@ -76,8 +76,14 @@ def build_cron_job(
             "jobTemplate": template,
         },
     }
-    built["metadata"]["annotations"] = {HASH_ANNOTATION: _hash(built)}
-    return built
+    return with_hash(built)
+
+
+def with_hash(cron_job: dict[str, Any]) -> dict[str, Any]:
+    """``cron_job`` with a hash of what it is, in an annotation."""
+    digest = hashlib.sha256(json.dumps(cron_job, sort_keys=True).encode()).hexdigest()[:16]
+    metadata = {**cron_job["metadata"], "annotations": {HASH_ANNOTATION: digest}}
+    return {**cron_job, "metadata": metadata}
 
 
 def schedule_reference(schedule: Schedule) -> dict[str, Any]:
@@ -102,7 +108,3 @@ def _clock(cron: Cron) -> dict[str, Any]:
 def _concurrency(spec: RetrainScheduleSpec) -> str:
     """Kubernetes would replace by deleting a Job, record and all: the operator cancels it."""
     return "Forbid" if spec.concurrency_policy == "Forbid" else "Allow"
-
-
-def _hash(built: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(built, sort_keys=True).encode()).hexdigest()[:16]

@@ -45,14 +45,15 @@ def pod_spec(spec: TrainingRunSpec, trainer_image: str, pull_policy: str) -> dic
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": _security_context(pod),
+        "securityContext": security_context(pod),
         "initContainers": [_source(spec, source_image, policy, image)],
         "containers": [_train(spec, image, policy)],
         "volumes": _volumes(spec),
     }
 
 
-def _security_context(pod: dict[str, Any]) -> dict[str, Any]:
+def security_context(pod: dict[str, Any]) -> dict[str, Any]:
+    """A pod's, which spec.pod can make stricter only."""
     return {
         "runAsUser": names.USER_ID,
         "runAsGroup": names.USER_ID,
@@ -67,22 +68,16 @@ def _security_context(pod: dict[str, Any]) -> dict[str, Any]:
 def _source(spec: TrainingRunSpec, image: str, policy: str, stages: str) -> dict[str, Any]:
     command = [names.TRAINER_PYTHON, "-P", "-m", "retrain_trainer", names.SOURCE_CONTAINER]
     mounts = _mounts(spec)
-    if _git_secret(spec):
+    if git_secret(spec):
         command += ["--git-secret", names.GIT_SECRET_FOLDER]
-        mounts.append(
-            {
-                "name": names.GIT_SECRET_VOLUME,
-                "mountPath": names.GIT_SECRET_FOLDER,
-                "readOnly": True,
-            }
-        )
-    return _container(
+        mounts.append(read_only(names.GIT_SECRET_VOLUME, names.GIT_SECRET_FOLDER))
+    return container(
         names.SOURCE_CONTAINER,
         image,
         policy,
         command=command,
         env=_environment(spec, stages),
-        envFrom=_secrets(spec.mlflow.secret_ref),
+        envFrom=secrets(spec.mlflow.secret_ref),
         volumeMounts=mounts,
         resources=_source_resources(spec.pod.get("resources", {})),
     )
@@ -90,7 +85,7 @@ def _source(spec: TrainingRunSpec, image: str, policy: str, stages: str) -> dict
 
 def _train(spec: TrainingRunSpec, image: str, policy: str) -> dict[str, Any]:
     pod = spec.pod
-    return _container(
+    return container(
         names.TRAIN_CONTAINER,
         image,
         policy,
@@ -98,14 +93,15 @@ def _train(spec: TrainingRunSpec, image: str, policy: str) -> dict[str, Any]:
         env=_environment(spec, image),
         envFrom=[
             *pod.get("envFrom", []),
-            *_secrets(spec.mlflow.secret_ref, spec.dvc.remote.secret_ref),
+            *secrets(spec.mlflow.secret_ref, spec.dvc.remote.secret_ref),
         ],
         volumeMounts=_mounts(spec),
         resources=pod.get("resources", {}),
     )
 
 
-def _container(name: str, image: str, policy: str, **fields: Any) -> dict[str, Any]:
+def container(name: str, image: str, policy: str, **fields: Any) -> dict[str, Any]:
+    """A container with those of ``fields`` that hold something."""
     return {
         "name": name,
         "image": image,
@@ -143,11 +139,13 @@ def _field(variable: str, path: str) -> dict[str, Any]:
     return {"name": variable, "valueFrom": {"fieldRef": {"fieldPath": path}}}
 
 
-def _secrets(*references: Any) -> list[dict[str, Any]]:
+def secrets(*references: Any) -> list[dict[str, Any]]:
+    """Entries of envFrom."""
     return [{"secretRef": {"name": reference.name}} for reference in references if reference]
 
 
-def _git_secret(spec: TrainingRunSpec) -> str | None:
+def git_secret(spec: TrainingRunSpec) -> str | None:
+    """Name of the Secret for spec.source.git."""
     git = spec.source.git
     return git.secret_ref.name if git and git.secret_ref else None
 
@@ -156,7 +154,7 @@ def _mounts(spec: TrainingRunSpec) -> list[dict[str, Any]]:
     mounts: list[dict[str, Any]] = [
         {"name": names.WORKSPACE_VOLUME, "mountPath": names.WORKSPACE},
         {"name": names.TEMPORARY_VOLUME, "mountPath": names.TEMPORARY_FOLDER},
-        {"name": names.SPEC_VOLUME, "mountPath": names.SPEC_FOLDER, "readOnly": True},
+        read_only(names.SPEC_VOLUME, names.SPEC_FOLDER),
     ]
     if spec.dvc.cache is not None:
         mounts.append({"name": names.CACHE_VOLUME, "mountPath": names.CACHE_FOLDER})
@@ -164,23 +162,32 @@ def _mounts(spec: TrainingRunSpec) -> list[dict[str, Any]]:
 
 
 def _volumes(spec: TrainingRunSpec) -> list[dict[str, Any]]:
-    path = f"metadata.annotations['{names.SPEC_ANNOTATION}']"
-    item = {"path": names.SPEC_FILE, "fieldRef": {"fieldPath": path}}
-    volumes: list[dict[str, Any]] = [
-        {"name": names.WORKSPACE_VOLUME, "emptyDir": {}},
-        {"name": names.TEMPORARY_VOLUME, "emptyDir": {}},
-        {"name": names.SPEC_VOLUME, "downwardAPI": {"items": [item]}},
-    ]
-    if secret := _git_secret(spec):
-        # Readable by the group of the pod alone, as ssh wants it.
-        volumes.append(
-            {
-                "name": names.GIT_SECRET_VOLUME,
-                "secret": {"secretName": secret, "defaultMode": 0o400},
-            }
-        )
+    volumes = scratch_volumes(names.SPEC_ANNOTATION)
+    if secret := git_secret(spec):
+        volumes.append(secret_volume(names.GIT_SECRET_VOLUME, secret))
     if (cache := spec.dvc.cache) is not None:
         kept = {"persistentVolumeClaim": {"claimName": cache.claim_name}}
         lost = {"emptyDir": {"sizeLimit": cache.size_limit} if cache.size_limit else {}}
         volumes.append({"name": names.CACHE_VOLUME, **(kept if cache.claim_name else lost)})
     return [*volumes, *spec.pod.get("volumes", [])]
+
+
+def scratch_volumes(annotation: str) -> list[dict[str, Any]]:
+    """Those that are written to, and the one that shows ``annotation`` of the pod as a file."""
+    path = f"metadata.annotations['{annotation}']"
+    item = {"path": names.SPEC_FILE, "fieldRef": {"fieldPath": path}}
+    return [
+        {"name": names.WORKSPACE_VOLUME, "emptyDir": {}},
+        {"name": names.TEMPORARY_VOLUME, "emptyDir": {}},
+        {"name": names.SPEC_VOLUME, "downwardAPI": {"items": [item]}},
+    ]
+
+
+def secret_volume(name: str, secret: str) -> dict[str, Any]:
+    """Readable by the group of the pod alone, as ssh wants it."""
+    return {"name": name, "secret": {"secretName": secret, "defaultMode": 0o400}}
+
+
+def read_only(volume: str, folder: str) -> dict[str, Any]:
+    """An entry of volumeMounts."""
+    return {"name": volume, "mountPath": folder, "readOnly": True}

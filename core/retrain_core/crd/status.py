@@ -5,10 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from retrain_core.evidence import MAX_SCORES, ColumnScore, Known, Tag
 from retrain_core.result import DVCState, Metric, MLflowRun, ModelVersion, ResultModel, Stage
 from retrain_core.spec.base import MAX_INT32
 
 MAX_ACTIVE = 100
+MAX_FIRINGS = 40
+"""Of one trigger, that wait or whose runs have not ended: of releases there may be several."""
 
 Generation = Annotated[int, Field(ge=0, le=2**53, json_schema_extra={"format": "int64"})]
 Time = Annotated[datetime, Field(json_schema_extra={"maxLength": 32})]
@@ -103,19 +106,73 @@ class RunSummary(ResultModel):
     """When it ended."""
 
 
+class Firing(ResultModel):
+    """A reason to train, once: its run's name is made of schedule, trigger, episode and retry."""
+
+    episode: Annotated[str, StringConstraints(max_length=320)]
+    """Tag and commit of a release, else a number."""
+    retry: Annotated[int, Field(ge=0, le=MAX_INT32)] = 0
+    """How many runs for it have failed."""
+    not_before: Time | None = None
+    """When it may be tried again."""
+    evidence: Sentence = ""
+    """What the trigger saw."""
+    tag: Tag | None = None
+    """The release that is trained."""
+    update: Annotated[
+        list[Annotated[str, StringConstraints(max_length=1024)]],
+        Field(max_length=64, json_schema_extra=ATOMIC),
+    ] = []
+    """.dvc imports that its run refreshes first."""
+    known: Known | None = None
+    """What is known of the trigger once its run has started."""
+
+
+Firings = Annotated[list[Firing], Field(max_length=MAX_FIRINGS, json_schema_extra=ATOMIC)]
+
+
 class TriggerStatus(ResultModel):
-    """What a trigger has seen."""
+    """What a trigger has seen, and what follows from it."""
 
     name: Annotated[str, StringConstraints(max_length=63)]
     """The trigger's name."""
+    type: Literal["Cron", "Release", "Data", "Drift", "Metric"] | None = None
+    """Which kind of trigger it is."""
     last_checked: Time | None = None
     """When it was last looked at."""
     last_fired: Time | None = None
     """When it last started a run."""
     seen: Sentence | None = None
     """What was there when it was last looked at."""
+    reason: Annotated[str, StringConstraints(max_length=64)] | None = None
+    """What the last look has found, or why it could not look, in one word."""
     message: Sentence | None = None
-    """Why it fired or did not, or why it could not be looked at."""
+    """Why it fires or does not, or why it could not be looked at."""
+    waits: Sentence | None = None
+    """Why what is due has not started yet."""
+    scores: Annotated[
+        list[ColumnScore], Field(max_length=MAX_SCORES, json_schema_extra=ATOMIC)
+    ] = []
+    """Drift of the columns, the highest first."""
+    firings: Annotated[int, Field(ge=0, le=MAX_INT32)] = 0
+    """How many reasons to train there have been, releases apart."""
+    due: Firings = []
+    """Reasons to train that have not started yet."""
+    started: Firings = []
+    """Those whose runs have not ended."""
+    about: Annotated[str, StringConstraints(max_length=16)] | None = None
+    """Digest of what `known` is relative to: another repository, say, begins anew."""
+    known: Known | None = None
+    """What is known of it, for the next look: prints of tags, or ids of data."""
+
+
+class LastCheck(ResultModel):
+    """The newest check whose report was read."""
+
+    name: ObjectName
+    """Its Job."""
+    time: Time
+    """When that Job was created."""
 
 
 class RetrainScheduleStatus(ResultModel):
@@ -124,8 +181,8 @@ class RetrainScheduleStatus(ResultModel):
     observed_generation: Generation | None = None
     """The metadata.generation that this is about."""
     conditions: Conditions = []
-    """Ready: its clocks and checks are in place. Reconciling: not yet. Stalled: something is
-    wrong that a person must put right."""
+    """Ready: its clocks and checks are in place. Stalled: something is wrong that a person must put
+    right. Checked: the last check could look at every trigger that is no clock."""
     active: Annotated[list[ObjectName], Field(max_length=MAX_ACTIVE, json_schema_extra=ATOMIC)] = []
     """Names of the runs that have not ended."""
     last_run: RunSummary | None = None
@@ -136,6 +193,8 @@ class RetrainScheduleStatus(ResultModel):
     """When the clock last started a run."""
     next_schedule_time: Annotated[str, StringConstraints(max_length=64)] | None = None
     """When the clock starts the next run: RFC 3339. A text, since kubectl prints times as ages."""
+    last_check: LastCheck | None = None
+    """The newest check whose report was read."""
     champion_version: Annotated[str, StringConstraints(max_length=19)] | None = None
     """The model version that served when the last successful run had ended."""
     triggers: Annotated[list[TriggerStatus], Field(max_length=16, json_schema_extra=BY_NAME)] = []

@@ -205,8 +205,8 @@ class RetrainScheduleSpec(SpecModel):
     """Reasons to train again; any of them is enough."""
     check: Check = Check()
     """The pod that looks at the triggers that are no clock."""
-    cooldown_seconds: Count = 0
-    """How long after a run no trigger but the clock starts another."""
+    cooldown_seconds: Count = 3600
+    """How long after a run that ended well new data, drift or a metric start no other."""
     concurrency_policy: Literal["Forbid", "Allow", "Replace"] = "Forbid"
     """What a trigger does while a run is active: wait, start another, or cancel it first."""
     suspend: bool = False

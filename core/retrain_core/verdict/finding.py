@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from retrain_core.evidence import Tag
+from retrain_core.outcome import Reason
 
 
 class Finding(StrEnum):
@@ -63,6 +64,9 @@ REMEDIES: dict[Finding, str] = {
     " memory.",
 }
 """What a person can do where a trigger could not be looked at."""
+
+COULD_NOT_LOOK = frozenset({*map(str, REMEDIES), *map(str, Reason)})
+"""Reasons of a look that saw nothing: those of a failed run may be among them."""
 
 
 @dataclass(frozen=True)

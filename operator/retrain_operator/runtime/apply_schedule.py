@@ -8,6 +8,7 @@ from retrain_operator.kube import objects
 from retrain_operator.kube.client import KubeClient
 from retrain_operator.kube.errors import AlreadyExists, Refused
 from retrain_operator.kube.objects import CRON_JOB, RETRAIN_SCHEDULE, Key
+from retrain_operator.plan.schedule.news import news_of
 from retrain_operator.plan.schedule.types import (
     Action,
     Apply,
@@ -44,18 +45,13 @@ async def apply_schedule(
 async def tell_schedule(
     status: Status | None, seen: Seen, client: KubeClient, store: Store, health: Health
 ) -> None:
-    """Write the status if it differs, and an Event if it gives another reason."""
+    """Write the status if it differs, and an Event for each thing that it says anew."""
     if status is None or status == seen.status:
         return
     written = await write_status(RETRAIN_SCHEDULE, seen.schedule, status, client, health)
     store.put(RETRAIN_SCHEDULE, written)
-    said = status["conditions"][0]
-    before = objects.any_condition(seen.schedule, said["type"])
-    if before is None or before["reason"] != said["reason"]:
-        bad = said["status"] == "False"
-        await tell(
-            RETRAIN_SCHEDULE, seen.schedule, said["reason"], said["message"], client, bad=bad
-        )
+    for news in news_of(seen.schedule, status):
+        await tell(RETRAIN_SCHEDULE, seen.schedule, news.reason, news.note, client, bad=news.bad)
 
 
 async def stop_orphans(client: KubeClient, store: Store, key: Key) -> None:

@@ -32,7 +32,7 @@ async def observe(client: KubeClient, store: Store, key: Key, now: datetime) -> 
             store.put(JOB, job)
     if job is None or finished:
         return Observed(run, job)
-    pods = await _pods(client, store, key, job)
+    pods = await pods_of(client, store, job)
     seen = Observed(run, job, pods, written=store.written(run))
     subject = subject_of_events(seen, now)
     if subject is None or has_ended(job):
@@ -49,7 +49,9 @@ async def _read(client: KubeClient, store: Store, key: Key, known: Object) -> Ob
     return store.run(key)
 
 
-async def _pods(client: KubeClient, store: Store, key: Key, job: Object) -> list[Object]:
+async def pods_of(client: KubeClient, store: Store, job: Object) -> list[Object]:
+    """The pods of ``job``, oldest first."""
+    key = objects.place(job)
     pods = store.pods(key, job)
     if not has_ended(job) or (pods and is_over(pods[-1])):
         return pods

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from retrain_core.build.cronjob import HASH_ANNOTATION, cron_job_name
+from retrain_core.build.cronjob import HASH_ANNOTATION, Schedule, cron_job_name
+from retrain_core.spec.retrain_schedule import CHECK
 from retrain_operator.kube import objects
 from retrain_operator.kube.client import KubeClient
 from retrain_operator.kube.objects import (
@@ -15,7 +16,11 @@ from retrain_operator.kube.objects import (
     Object,
 )
 from retrain_operator.plan.ownership import is_record, recorded_by
-from retrain_operator.plan.schedule.types import Named, Seen
+from retrain_operator.plan.schedule.checks import unread
+from retrain_operator.plan.schedule.firing import run_name
+from retrain_operator.plan.schedule.triggers import stored
+from retrain_operator.plan.schedule.types import Check, Named, Seen
+from retrain_operator.runtime.observe import pods_of
 from retrain_operator.runtime.store import Store
 
 AT_ONCE = 50
@@ -30,6 +35,8 @@ async def observe_schedule(client: KubeClient, store: Store, key: Key) -> Seen |
     look = _Look(client, store, key, schedule)
     await look.at_clocks()
     await look.at_jobs()
+    await look.at_checks()
+    await look.at_runs()
     return look.seen()
 
 
@@ -47,7 +54,9 @@ class _Look:
     clocks: list[Object] = field(default_factory=list)
     orphans: list[Object] = field(default_factory=list)
     jobs: list[Object] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
     taken: set[Named] = field(default_factory=set)
 
     def seen(self) -> Seen:
@@ -55,8 +64,10 @@ class _Look:
             self.schedule,
             self.clocks,
             self.jobs,
+            self.checks,
             self._runs(),
             frozenset(self.gone),
+            frozenset(self.lost),
             self.orphans,
             frozenset(self.taken),
         )
@@ -66,7 +77,7 @@ class _Look:
         self.clocks += [item for item in known if objects.controlled_by(item, self.schedule)]
         self.orphans += [item for item in known if is_orphan(item)]
         found = {objects.name(item) for item in (*self.clocks, *self.orphans)}
-        for name in self._names():
+        for name in dict.fromkeys(self._names()):
             if name in found:
                 continue
             item = await self.client.get(CRON_JOB, self.key[0], name)
@@ -81,7 +92,7 @@ class _Look:
                 self.taken.add((CRON_JOB, name))
 
     async def at_jobs(self) -> None:
-        clocks = {objects.uid(item) for item in self.clocks}
+        clocks = {objects.uid(item) for item in self.clocks if not self._is_check(item)}
         runs = {objects.uid(run) for run in self._runs()}
         unmarked = 0
         for job in self.store.of_schedule(JOB, self.key):
@@ -97,6 +108,36 @@ class _Look:
             self.jobs.append(job)
             if mark not in runs and await self._is_gone(objects.name(job), mark):
                 self.gone.add(mark)
+
+    async def at_checks(self) -> None:
+        """Those of the check's CronJob; their pods where a report is waited for."""
+        mine = {objects.uid(item) for item in self.clocks if self._is_check(item)}
+        jobs = [
+            job
+            for job in self.store.of_schedule(JOB, self.key)
+            if (objects.controller(job) or {}).get("uid") in mine
+        ]
+        new = {objects.uid(check.job) for check in unread(self.schedule, map(Check, jobs))}
+        for job in jobs:
+            pods = await pods_of(self.client, self.store, job) if objects.uid(job) in new else []
+            self.checks.append(Check(job, pods))
+
+    async def at_runs(self) -> None:
+        """Those of triggers, live where the store has none: absence is no evidence."""
+        owner = Schedule(self.key[1], self.key[0], objects.uid(self.schedule))
+        for state in stored(self.schedule).values():
+            for firing in (*state.due, *state.started):
+                name = run_name(owner, state.name, firing)
+                known = self.store.run((self.key[0], name))
+                if known is not None and objects.controlled_by(known, self.schedule):
+                    continue
+                run = await self.client.get(TRAINING_RUN, self.key[0], name)
+                if run is None:
+                    self.lost.add(name)
+                elif objects.controlled_by(run, self.schedule):
+                    self.store.put(TRAINING_RUN, run)
+                else:
+                    self.taken.add((TRAINING_RUN, name))
 
     async def _unrecorded(self, known: Object) -> None:
         """The Job as it is now: it may have been recorded since, and the record deleted."""
@@ -127,6 +168,9 @@ class _Look:
             return False
         return True
 
+    def _is_check(self, cron_job: Object) -> bool:
+        return objects.name(cron_job) == cron_job_name(self.key[1], CHECK)
+
     def _is_mine(self, run: Object, job: Object) -> bool:
         return objects.controlled_by(run, self.schedule) and is_record(run, job)
 
@@ -137,8 +181,7 @@ class _Look:
     def _names(self) -> Iterable[str]:
         """Of the CronJobs that the schedule wants."""
         for trigger in self.schedule["spec"].get("triggers", ()):
-            if "cron" in trigger:
-                yield cron_job_name(self.key[1], trigger["name"])
+            yield cron_job_name(self.key[1], trigger["name"] if "cron" in trigger else CHECK)
 
 
 async def is_deleted(client: KubeClient, key: Key) -> bool:

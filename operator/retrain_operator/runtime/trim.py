@@ -55,6 +55,7 @@ _KEPT: Final[Mapping[Kind, _Shape]] = {
         "metadata": _metadata(
             (names.SCHEDULE_LABEL, names.TRIGGER_LABEL),
             (
+                names.FIRING_ANNOTATION,
                 names.RELEASE_ANNOTATION,
                 names.JOB_UID_ANNOTATION,
                 names.TRIGGERED_BY_ANNOTATION,

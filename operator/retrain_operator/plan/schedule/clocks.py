@@ -10,14 +10,15 @@ from retrain_core.build.cronjob import (
     cron_job_name,
 )
 from retrain_core.clock import next_time
+from retrain_core.spec.retrain_schedule import CHECK
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import CRON_JOB, Object
 from retrain_operator.plan.ownership import recorded_by
 from retrain_operator.plan.schedule.types import Action, Apply, Delete, Patch, Situation
 
 
-def clocks(s: Situation) -> Iterator[Action]:
-    """What brings the CronJobs to where the spec wants them.
+def clocks(s: Situation, check: Object | None) -> Iterator[Action]:
+    """What brings the CronJobs to where the spec wants them; ``check``: that of the checks.
 
     Of a spec that cannot be run nothing is taken over but `suspend`: the clocks go on as they
     were last right.
@@ -30,7 +31,8 @@ def clocks(s: Situation) -> Iterator[Action]:
         yield from _suspended(s)
         return
     known = {objects.name(item): item for item in s.seen.cron_jobs}
-    wanted = {objects.name(body): body for body in wanted_clocks(s)}
+    bodies = [*wanted_clocks(s), *([check] if check is not None else ())]
+    wanted = {objects.name(body): body for body in bodies}
     blocked = {objects.name(item) for item in s.seen.orphans}
     for name, body in wanted.items():
         item = known.get(name)
@@ -44,12 +46,19 @@ def clocks(s: Situation) -> Iterator[Action]:
 
 def _removed(s: Situation, clock: Object) -> Iterator[Action]:
     """It stands still first, and goes when all that it has started, which goes on, is recorded."""
-    if not clock["spec"].get("suspend"):
+    if is_check(s, clock):
+        yield Delete(CRON_JOB, clock)
+    elif not clock["spec"].get("suspend"):
         yield Patch(CRON_JOB, clock, {"spec": {"suspend": True}})
     elif not any(
         objects.controlled_by(job, clock) and recorded_by(job) is None for job in s.seen.jobs
     ):
         yield Delete(CRON_JOB, clock, orphan=True)
+
+
+def is_check(s: Situation, cron_job: Object) -> bool:
+    """Whether its Jobs look at triggers, and train nothing."""
+    return objects.name(cron_job) == cron_job_name(s.seen.owner.name, CHECK)
 
 
 def wanted_clocks(s: Situation) -> list[Object]:
@@ -70,7 +79,11 @@ def wanted_clocks(s: Situation) -> list[Object]:
 
 def last_tick(s: Situation) -> datetime | None:
     """When a clock last started a Job."""
-    times = [(item.get("status") or {}).get("lastScheduleTime") for item in s.seen.cron_jobs]
+    times = [
+        (item.get("status") or {}).get("lastScheduleTime")
+        for item in s.seen.cron_jobs
+        if not is_check(s, item)
+    ]
     return max((time for text in times if (time := objects.moment(text))), default=None)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import TRAINING_RUN, Object
+from retrain_operator.plan.schedule.firing import run_name
+from retrain_operator.plan.schedule.triggers import stored
 from retrain_operator.plan.schedule.types import Action, Delete, Situation
 
 
@@ -18,9 +20,19 @@ def surplus(s: Situation) -> Iterator[Action]:
         True: s.spec.successful_runs_history_limit,
         False: s.spec.failed_runs_history_limit,
     }
+    unjudged = {
+        run_name(s.seen.owner, name, firing)
+        for name, state in stored(s.seen.schedule).items()
+        for firing in state.started
+    }
     for succeeded, limit in limits.items():
         finished = [
-            run for run in s.seen.records if has_finished(run) and ended_well(run) is succeeded
+            run
+            for run in s.seen.records
+            if has_finished(run)
+            and ended_well(run) is succeeded
+            # What follows from its end is written down first.
+            and objects.name(run) not in unjudged
         ]
         finished.sort(key=lambda run: str(run["status"]["completionTime"]))
         for run in finished[: max(len(finished) - limit, 0)]:

@@ -1,15 +1,20 @@
 """What to do next for a RetrainSchedule: every part has its say, in this order."""
 
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
 
 from retrain_operator.kube import objects
+from retrain_operator.plan.schedule.checks import read, surplus_checks, wanted_check
 from retrain_operator.plan.schedule.clocks import clocks, next_tick
 from retrain_operator.plan.schedule.concurrency import replaced
 from retrain_operator.plan.schedule.history import surplus
 from retrain_operator.plan.schedule.records import records
+from retrain_operator.plan.schedule.retries import settled
+from retrain_operator.plan.schedule.starts import creations, started, starts, with_waits
 from retrain_operator.plan.schedule.status import schedule_status
-from retrain_operator.plan.schedule.types import SchedulePlan, Seen, Situation
+from retrain_operator.plan.schedule.triggers import States, kept_while_suspended, states
+from retrain_operator.plan.schedule.types import Action, SchedulePlan, Seen, Situation
 from retrain_operator.plan.types import Settings
 
 SOON = timedelta(seconds=2)
@@ -25,8 +30,19 @@ def plan_schedule(seen: Seen, settings: Settings, now: datetime) -> SchedulePlan
         # Garbage collection takes all that it owns along.
         return SchedulePlan()
     s = Situation(seen, settings, now)
-    actions = tuple(chain(clocks(s), records(s), replaced(s), surplus(s)))
-    decided = SchedulePlan(actions, schedule_status(s))
+    of_triggers = _of_triggers(s) if s.problem is None else _OfTriggers()
+    actions = tuple(
+        chain(
+            clocks(s, wanted_check(s, of_triggers.states)),
+            records(s),
+            of_triggers.actions,
+            replaced(s),
+            surplus(s),
+        )
+    )
+    decided = SchedulePlan(actions, schedule_status(s, of_triggers.states))
+    for until in of_triggers.again:
+        decided = decided.earlier(until - now)
     if seen.refusals or seen.taken:
         # Nothing is told of what is not ours.
         return decided.earlier(AGAIN)
@@ -34,3 +50,26 @@ def plan_schedule(seen: Seen, settings: Settings, now: datetime) -> SchedulePlan
         return decided.earlier(SOON)
     due = next_tick(s)
     return decided.earlier(min(due - now + A_MOMENT, LATEST)) if due else decided
+
+
+@dataclass(frozen=True)
+class _OfTriggers:
+    """What follows from the triggers that are no clock."""
+
+    states: States = field(default_factory=dict)
+    actions: tuple[Action, ...] = ()
+    again: tuple[datetime, ...] = ()
+
+
+def _of_triggers(s: Situation) -> _OfTriggers:
+    before = settled(s, states(s))
+    begun = starts(s, before)
+    after = read(s, started(s, before, begun))
+    if s.spec.suspend:
+        after = kept_while_suspended(after)
+    waiting = starts(s, after)
+    return _OfTriggers(
+        with_waits(after, waiting),
+        (*creations(s, before, begun), *surplus_checks(s)),
+        tuple(start.until for start in waiting if start.until is not None),
+    )

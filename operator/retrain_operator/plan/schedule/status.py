@@ -1,33 +1,47 @@
 """The status of a RetrainSchedule: carried on, with what its CronJobs and runs add."""
 
+from pydantic import BaseModel
+
 from retrain_core.build.cronjob import cron_job_name
 from retrain_core.crd.status import MAX_ACTIVE
 from retrain_core.spec import Trigger
 from retrain_core.status import timestamp
+from retrain_core.verdict.finding import COULD_NOT_LOOK, REMEDIES, Finding
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import CRON_JOB, Object
+from retrain_operator.plan.schedule.checks import failure_of, last_check, unread
 from retrain_operator.plan.schedule.clocks import last_tick, next_tick
 from retrain_operator.plan.schedule.concurrency import active
 from retrain_operator.plan.schedule.history import ended_well, has_finished
+from retrain_operator.plan.schedule.triggers import States
 from retrain_operator.plan.schedule.types import Situation
 from retrain_operator.plan.status import condition, reason_of, sentence
 from retrain_operator.plan.types import Status
 
 MAX_SENTENCE = 1024
-_CARRIED = ("lastRun", "lastSuccessfulRun", "lastScheduleTime", "championVersion")
+_CARRIED = (
+    "lastRun",
+    "lastSuccessfulRun",
+    "lastScheduleTime",
+    "lastCheck",
+    "championVersion",
+    "triggers",
+)
 
 
-def schedule_status(s: Situation) -> Status:
-    """The whole status."""
+def schedule_status(s: Situation, states: States) -> Status:
+    """The whole status; ``states``: of the triggers that are no clock."""
     status: Status = {key: s.seen.status[key] for key in _CARRIED if key in s.seen.status}
     status["observedGeneration"] = objects.generation(s.seen.schedule)
-    status["conditions"] = _conditions(s)
+    status["conditions"] = [*_conditions(s), *_checked(s, states)]
     status["active"] = [objects.name(run) for run in active(s)][-MAX_ACTIVE:]
     status |= _of_runs(s)
     if (last := last_tick(s)) is not None:
         status["lastScheduleTime"] = timestamp(last)
     if s.problem is None:
-        status["triggers"] = [_trigger(s, trigger) for trigger in s.spec.triggers]
+        status["triggers"] = [_trigger(s, trigger, states) for trigger in s.spec.triggers]
+        if (check := last_check(s)) is not None:
+            status["lastCheck"] = plain(check)
     if (due := next_tick(s)) is not None:
         status["nextScheduleTime"] = due.isoformat(timespec="seconds")
     return status
@@ -60,11 +74,42 @@ def _conditions(s: Situation) -> list[Object]:
     return [_condition(s, "Ready", "True", "Waiting", "waits for its triggers")]
 
 
-def _trigger(s: Situation, trigger: Trigger) -> Object:
+def plain(model: BaseModel) -> Object:
+    """``model`` as it stands in a status."""
+    return model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
+def _checked(s: Situation, states: States) -> list[Object]:
+    """Whether the last check could look at all that it is for."""
+    if s.problem is not None:
+        return [found for found in [objects.any_condition(s.seen.schedule, "Checked")] if found]
+    if not states:
+        return []
+    new = unread(s.seen.schedule, s.seen.checks)
+    failure = failure_of(new[-1]) if new else None
+    blind = [
+        (state.reason, f"{name}: {state.message}")
+        for name, state in states.items()
+        if state.reason in COULD_NOT_LOOK
+    ]
+    if failure is not None:
+        said = f"{failure}. {REMEDIES[Finding.CHECK_FAILED]}"
+        return [_condition(s, "Checked", "False", Finding.CHECK_FAILED, said)]
+    if not new and (before := objects.any_condition(s.seen.schedule, "Checked")) is not None:
+        return [before]
+    if not new:
+        return [_condition(s, "Checked", "Unknown", "NotYet", "no check has ended yet")]
+    if blind:
+        said = "; ".join(words for _, words in blind)
+        return [_condition(s, "Checked", "False", str(blind[0][0]), said)]
+    return [_condition(s, "Checked", "True", "Looked", "every trigger could be looked at")]
+
+
+def _trigger(s: Situation, trigger: Trigger, states: States) -> Object:
     if trigger.cron is None:
-        return {"name": trigger.name, "message": "not looked at: this version acts on cron alone"}
+        return plain(states[trigger.name])
     name = cron_job_name(s.seen.owner.name, trigger.name)
-    found: Object = {"name": trigger.name}
+    found: Object = {"name": trigger.name, "type": "Cron"}
     clock = next((item for item in s.seen.cron_jobs if objects.name(item) == name), None)
     if clock is not None and (last := (clock.get("status") or {}).get("lastScheduleTime")):
         found["lastFired"] = last

@@ -11,10 +11,11 @@ from pydantic import ValidationError
 
 from retrain_core.build.cronjob import Schedule
 from retrain_core.defaults import effective_spec, problems_of
-from retrain_core.spec import RetrainScheduleSpec
+from retrain_core.spec import RetrainScheduleSpec, TrainingRunSpec
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Kind, Object
 from retrain_operator.plan.ownership import made_for
+from retrain_operator.plan.schedule.firing import origin_of
 from retrain_operator.plan.types import Settings, Status
 
 MAX_TEMPLATE = 64 * 1024
@@ -77,6 +78,15 @@ class SchedulePlan:
 
 
 @dataclass(frozen=True)
+class Check:
+    """One look at the triggers that are no clock."""
+
+    job: Object
+    pods: Sequence[Object] = ()
+    """Oldest first."""
+
+
+@dataclass(frozen=True)
 class Seen:
     """One RetrainSchedule and what belongs to it."""
 
@@ -85,10 +95,14 @@ class Seen:
     """Controlled by the schedule."""
     jobs: Sequence[Object] = ()
     """Controlled by one of them, oldest first. One that is not marked is as it is live."""
+    checks: Sequence[Check] = ()
+    """Oldest first. The pods are known of those that have ended and were not read yet."""
     runs: Sequence[Object] = ()
     """Controlled by the schedule by their own word, which any creator can give; oldest first."""
     gone: frozenset[str] = frozenset()
     """Uids of runs that Jobs name and that a live look did not find."""
+    lost: frozenset[str] = frozenset()
+    """Names of runs that triggers have started and that a live look did not find."""
     orphans: Sequence[Object] = ()
     """CronJobs of its names that an earlier schedule has made and let go."""
     taken: frozenset[Named] = frozenset()
@@ -102,13 +116,14 @@ class Seen:
 
     @property
     def records(self) -> list[Object]:
-        """The runs that the operator itself has bound to the Job that they name."""
-        return [
-            run
-            for run in self.runs
-            if made_for(run) is not None
-            and (run.get("status") or {}).get("jobUID") == made_for(run)
-        ]
+        """The runs that are the operator's own: bound by it to a clock's Job, or of a trigger."""
+        return [run for run in self.runs if self._is_own(run)]
+
+    def _is_own(self, run: Object) -> bool:
+        job = made_for(run)
+        if job is not None:
+            return bool((run.get("status") or {}).get("jobUID") == job)
+        return origin_of(run, self.owner) is not None
 
     @property
     def raw(self) -> dict[str, Any]:
@@ -144,7 +159,7 @@ class Situation:
         except ValidationError as error:
             return f"spec.{problems_of(error)}"
         try:
-            effective_spec(self.seen.run_template["spec"], self.settings.defaults)
+            _ = self.run_spec
         except ValidationError as error:
             return f"spec.runTemplate.spec.{problems_of(error)}"
         except ValueError as error:
@@ -155,6 +170,11 @@ class Situation:
     def spec(self) -> RetrainScheduleSpec:
         """Raises ValidationError."""
         return RetrainScheduleSpec.model_validate(self.seen.raw)
+
+    @cached_property
+    def run_spec(self) -> TrainingRunSpec:
+        """Of a run, with the operator's defaults. Raises what ``effective_spec`` raises."""
+        return effective_spec(self.seen.run_template["spec"], self.settings.defaults)
 
 
 def _size(content: Any) -> float:

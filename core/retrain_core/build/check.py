@@ -1,0 +1,187 @@
+"""The CronJob `<schedule>-check`: a small pod that looks at the triggers that are no clock."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from retrain_core import names
+from retrain_core.build.cronjob import (
+    HISTORY_LIMIT,
+    Schedule,
+    cron_job_name,
+    schedule_reference,
+    with_hash,
+)
+from retrain_core.build.job import TrainerSettings, managed, pod_view
+from retrain_core.build.pod import (
+    container,
+    git_secret,
+    read_only,
+    scratch_volumes,
+    secret_volume,
+    secrets,
+    security_context,
+)
+from retrain_core.defaults import effective_spec
+from retrain_core.evidence import looked_at
+from retrain_core.spec import TrainingRunSpec
+from retrain_core.spec.retrain_schedule import CHECK, RetrainScheduleSpec
+
+EVERY_MINUTES = 10
+DAY = 86_400
+KEPT_SECONDS = 7 * DAY
+"""The operator reads a check's report and deletes it; so long it may be away."""
+RESOURCES = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
+_COPIED = ("imagePullSecrets", "priorityClassName", "serviceAccountName", "tolerations")
+"""Fields of spec.pod that a check has too: a node with a GPU is not for it."""
+
+
+def build_check(
+    schedule: Schedule,
+    spec: RetrainScheduleSpec,
+    run_template: dict[str, Any],
+    known: Mapping[str, str],
+    defaults: dict[str, Any],
+    settings: TrainerSettings,
+) -> dict[str, Any]:
+    """The CronJob; ``known``: by trigger, what the next check is to know of it.
+
+    Raises:
+        ValueError: the template with ``defaults`` cannot be run.
+    """
+    run = effective_spec(run_template["spec"], defaults)
+    labels = {names.SCHEDULE_LABEL: schedule.name, names.TRIGGER_LABEL: CHECK}
+    queue = {names.QUEUE_LABEL: spec.check.queue_name} if spec.check.queue_name else {}
+    job: dict[str, Any] = {
+        # A look that failed is made again at the next time.
+        "backoffLimit": 0,
+        "activeDeadlineSeconds": spec.check.timeout_seconds,
+        "ttlSecondsAfterFinished": KEPT_SECONDS,
+        "template": _pod_template(managed(labels), schedule, spec, run, known, settings),
+    }
+    if queue:
+        job["suspend"] = True
+    return with_hash(
+        {
+            "apiVersion": "batch/v1",
+            "kind": "CronJob",
+            "metadata": {
+                "name": cron_job_name(schedule.name, CHECK),
+                "namespace": schedule.namespace,
+                "labels": managed(labels),
+                "ownerReferences": [schedule_reference(schedule)],
+            },
+            "spec": {
+                "schedule": spec.check.schedule or default_schedule(schedule.uid),
+                "timeZone": "Etc/UTC",
+                "startingDeadlineSeconds": 60 * EVERY_MINUTES,
+                "suspend": spec.suspend,
+                "concurrencyPolicy": "Forbid",
+                "successfulJobsHistoryLimit": HISTORY_LIMIT,
+                "failedJobsHistoryLimit": HISTORY_LIMIT,
+                "jobTemplate": {"metadata": {"labels": {**managed(labels), **queue}}, "spec": job},
+            },
+        }
+    )
+
+
+def default_schedule(uid: str) -> str:
+    """Every ten minutes, from a minute of the schedule's own."""
+    minute = int(hashlib.sha256(uid.encode()).hexdigest(), 16) % EVERY_MINUTES
+    return f"{minute}-59/{EVERY_MINUTES} * * * *"
+
+
+def _pod_template(
+    labels: dict[str, str],
+    schedule: Schedule,
+    spec: RetrainScheduleSpec,
+    run: TrainingRunSpec,
+    known: Mapping[str, str],
+    settings: TrainerSettings,
+) -> dict[str, Any]:
+    task = {
+        "schedule": schedule.name,
+        "run": json.loads(pod_view(run)),
+        "triggers": [trigger.to_api() for trigger in looked_at(spec.triggers)],
+        "known": dict(known),
+    }
+    said = json.dumps(task, separators=(",", ":"), ensure_ascii=False)
+    pod = run.pod
+    return {
+        "metadata": {
+            "labels": {**pod.get("labels", {}), **labels},
+            "annotations": {**pod.get("annotations", {}), names.CHECK_ANNOTATION: said},
+        },
+        "spec": {
+            **{field: pod[field] for field in _COPIED if field in pod},
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": security_context(pod),
+            "containers": [_container(spec, run, settings)],
+            "volumes": [
+                *scratch_volumes(names.CHECK_ANNOTATION),
+                *(secret_volume(name, secret) for name, secret, _ in _mounted(spec, run)),
+                *pod.get("volumes", []),
+            ],
+        },
+    }
+
+
+def _container(
+    spec: RetrainScheduleSpec, run: TrainingRunSpec, settings: TrainerSettings
+) -> dict[str, Any]:
+    pod = run.pod
+    command = [names.TRAINER_PYTHON, "-P", "-m", "retrain_trainer", CHECK]
+    if git_secret(run):
+        command += ["--git-secret", names.GIT_SECRET_FOLDER]
+    if any(_metrics_secrets(spec)):
+        command += ["--metrics-secrets", names.METRICS_SECRETS_FOLDER]
+    # No code of the repository is run; the user's image is wanted where it holds the repository.
+    own = run.source.image is not None and run.image is not None
+    return container(
+        names.CHECK_CONTAINER,
+        run.image if own and run.image else settings.image,
+        pod.get("imagePullPolicy", settings.image_pull_policy),
+        command=command,
+        env=_environment(pod),
+        envFrom=[
+            *pod.get("envFrom", []),
+            *secrets(run.mlflow.secret_ref, run.dvc.remote.secret_ref),
+        ],
+        volumeMounts=[
+            {"name": names.WORKSPACE_VOLUME, "mountPath": names.WORKSPACE},
+            {"name": names.TEMPORARY_VOLUME, "mountPath": names.TEMPORARY_FOLDER},
+            read_only(names.SPEC_VOLUME, names.SPEC_FOLDER),
+            *(read_only(name, folder) for name, _, folder in _mounted(spec, run)),
+            *pod.get("volumeMounts", []),
+        ],
+        resources=spec.check.resources or RESOURCES,
+    )
+
+
+def _environment(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    theirs = pod.get("env", [])
+    home = [{"name": "HOME", "value": names.TEMPORARY_FOLDER}]
+    return [*([] if any(one["name"] == "HOME" for one in theirs) else home), *theirs]
+
+
+def _mounted(spec: RetrainScheduleSpec, run: TrainingRunSpec) -> list[tuple[str, str, str]]:
+    """Volume, Secret and folder of each Secret that is mounted."""
+    found = []
+    if secret := git_secret(run):
+        found.append((names.GIT_SECRET_VOLUME, secret, names.GIT_SECRET_FOLDER))
+    for number, (trigger, secret) in enumerate(_metrics_secrets(spec)):
+        folder = f"{names.METRICS_SECRETS_FOLDER}/{trigger}"
+        found.append((f"{names.METRICS_SECRET_VOLUME}-{number}", secret, folder))
+    return found
+
+
+def _metrics_secrets(spec: RetrainScheduleSpec) -> list[tuple[str, str]]:
+    """Trigger and Secret of each metric trigger that has one."""
+    return [
+        (trigger.name, trigger.metric.prometheus.secret_ref.name)
+        for trigger in spec.triggers
+        if trigger.metric is not None and trigger.metric.prometheus.secret_ref is not None
+    ]

@@ -1,0 +1,176 @@
+"""What the checks report: each is read once, in the order in which they were made."""
+
+from collections.abc import Iterable, Iterator
+
+from retrain_core import names
+from retrain_core.build.check import build_check
+from retrain_core.crd.status import MAX_FIRINGS, Firing, LastCheck, TriggerStatus
+from retrain_core.evidence import Evidence, Report, parse_report
+from retrain_core.spec import Trigger
+from retrain_core.verdict.finding import Finding, Verdict
+from retrain_core.verdict.triggers import judge
+from retrain_operator.kube import objects
+from retrain_operator.kube.objects import JOB, Object
+from retrain_operator.plan.ending import has_ended
+from retrain_operator.plan.schedule.triggers import States, is_release
+from retrain_operator.plan.schedule.types import Action, Check, Delete, Situation
+from retrain_operator.plan.status import sentence, terminated
+
+KEPT = 3
+"""Checks whose logs can still be read."""
+MAX_SENTENCE = 1024
+_SETTLED = (Finding.NOT_DRIFTED, Finding.WITHIN_THRESHOLD, Finding.RECORDED)
+"""After these nothing that was due is due any more."""
+
+
+def wanted_check(s: Situation, states: States) -> Object | None:
+    """The CronJob of the checks; None where every trigger is a clock."""
+    if not states:
+        return None
+    known = {name: state.known for name, state in states.items() if state.known is not None}
+    return build_check(
+        s.seen.owner, s.spec, s.seen.run_template, known, s.settings.defaults, s.settings.trainer
+    )
+
+
+def unread(schedule: Object, checks: Iterable[Check]) -> list[Check]:
+    """Those of ``checks`` that have ended since the last that was read, oldest first."""
+    last = (schedule.get("status") or {}).get("lastCheck") or {}
+    after = (str(last.get("time", "")), str(last.get("name", "")))
+    new = [check for check in checks if has_ended(check.job) and _place(check) > after]
+    return sorted(new, key=_place)
+
+
+def last_check(s: Situation) -> LastCheck | None:
+    """The newest whose report has been read with this pass."""
+    if new := unread(s.seen.schedule, s.seen.checks):
+        time, name = _place(new[-1])
+        return LastCheck.model_validate({"name": name, "time": time})
+    said = s.seen.status.get("lastCheck")
+    return LastCheck.model_validate(said) if said else None
+
+
+def read(s: Situation, states: States) -> States:
+    """``states`` with what the unread checks have seen."""
+    by_name = {trigger.name: trigger for trigger in s.spec.triggers}
+    for check in unread(s.seen.schedule, s.seen.checks):
+        report = report_of(check)
+        for evidence in report.triggers if report else ():
+            state = states.get(evidence.trigger)
+            # One of a check that was made before the trigger became another says nothing.
+            if state is not None and state.about == evidence.about:
+                now = _read(state, evidence, by_name[evidence.trigger], check)
+                states = {**states, evidence.trigger: now}
+    return states
+
+
+def surplus_checks(s: Situation) -> Iterator[Action]:
+    """The deletion of those that were read before this pass, but for the newest."""
+    new = {objects.uid(check.job) for check in unread(s.seen.schedule, s.seen.checks)}
+    done = [
+        check.job
+        for check in s.seen.checks
+        if has_ended(check.job) and objects.uid(check.job) not in new
+    ]
+    for job in done[:-KEPT]:
+        if not objects.being_deleted(job):
+            yield Delete(JOB, job)
+
+
+def report_of(check: Check) -> Report | None:
+    """What the check's pod has reported."""
+    for pod in reversed(check.pods):
+        ended = terminated(pod, names.CHECK_CONTAINER)
+        if ended and (report := parse_report(ended.get("message") or "")):
+            return report
+    return None
+
+
+def failure_of(check: Check) -> str | None:
+    """Why a check has reported nothing; None: it has."""
+    if report_of(check) is not None:
+        return None
+    failed = objects.condition(check.job, "Failed")
+    name = objects.name(check.job)
+    if failed is None:
+        return f"check {name} ended well, but its report is gone"
+    if failed.get("reason") == "DeadlineExceeded":
+        seconds = check.job["spec"].get("activeDeadlineSeconds")
+        return f"check {name} took longer than spec.check.timeoutSeconds ({seconds} s)"
+    for pod in reversed(check.pods):
+        if ended := terminated(pod, names.CHECK_CONTAINER):
+            said = ": ".join(filter(None, (ended.get("reason"), ended.get("message"))))
+            return f"check {name} ended with exit code {ended.get('exitCode')}: {said[-300:]}"
+    return f"check {name} failed: {failed.get('reason')}: {failed.get('message', '')}"
+
+
+def _place(check: Check) -> tuple[str, str]:
+    return str(check.job["metadata"]["creationTimestamp"]), objects.name(check.job)
+
+
+def _read(
+    state: TriggerStatus, evidence: Evidence, trigger: Trigger, check: Check
+) -> TriggerStatus:
+    """``state`` after a look; one of another kind than the trigger's is none."""
+    said = {"last_checked": objects.created(check.job)}
+    if evidence.unseen is not None:
+        words = sentence(evidence.unseen.message, MAX_SENTENCE)
+        return state.model_copy(update={**said, "reason": evidence.unseen.reason, "message": words})
+    try:
+        verdict = judge(evidence, trigger, state.known)
+    except ValueError:
+        return state
+    if verdict is None or len(state.due) + len(verdict.causes) > MAX_FIRINGS:
+        # So many releases wait that no more can be kept: the next check tells of these again.
+        return state
+    now = state.model_copy(
+        update={
+            **said,
+            "reason": str(verdict.finding),
+            "message": sentence(verdict.message, MAX_SENTENCE),
+            "seen": sentence(verdict.seen, MAX_SENTENCE),
+            "known": verdict.known,
+            "scores": evidence.drift.scores if evidence.drift else [],
+        }
+    )
+    return _due(now, verdict)
+
+
+def _due(state: TriggerStatus, verdict: Verdict) -> TriggerStatus:
+    """``state`` with the causes of ``verdict`` due, each once."""
+    if state.type == "Release":
+        return _releases(state, verdict)
+    if not verdict.causes:
+        kept = [] if verdict.finding in _SETTLED else [one for one in state.due if one.retry]
+        return state.model_copy(update={"due": kept})
+    if state.started and state.type != "Data":
+        # A run for it is under way: whether it helps is seen when that has ended.
+        return state
+    (cause,) = verdict.causes
+    waiting = state.due[0] if state.due else None
+    if waiting is None or (waiting.retry and state.type == "Data"):
+        state = state.model_copy(update={"firings": state.firings + 1})
+        waiting = Firing(episode=str(state.firings))
+    firing = waiting.model_copy(
+        update={
+            "evidence": sentence(cause.evidence, MAX_SENTENCE),
+            "update": list(cause.update),
+            "known": cause.known,
+        }
+    )
+    return state.model_copy(update={"due": [firing]})
+
+
+def _releases(state: TriggerStatus, verdict: Verdict) -> TriggerStatus:
+    episodes = {one.episode for one in (*state.due, *state.started) if is_release(one)}
+    new = [
+        Firing(
+            episode=f"{cause.tag.name}@{cause.tag.commit}",
+            evidence=sentence(cause.evidence, MAX_SENTENCE),
+            tag=cause.tag,
+        )
+        for cause in verdict.causes
+        if cause.tag is not None
+    ]
+    due = [*state.due, *(one for one in new if one.episode not in episodes)]
+    return state.model_copy(update={"due": due})

@@ -1,0 +1,48 @@
+"""What is new in a status, one Event each: a look's finding, too, that led to no run."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from retrain_core.verdict.finding import COULD_NOT_LOOK, Finding
+from retrain_operator.kube import objects
+from retrain_operator.kube.objects import Object
+from retrain_operator.plan.types import Status
+
+WAITS = "DidNotStart"
+"""Reason of what is due and has to wait."""
+
+
+@dataclass(frozen=True)
+class News:
+    """An Event to be."""
+
+    reason: str
+    note: str
+    bad: bool = False
+
+
+def news_of(schedule: Object, status: Status) -> Iterator[News]:
+    """What ``status`` says that the status of ``schedule`` did not say."""
+    ready = status["conditions"][0]
+    before = objects.any_condition(schedule, ready["type"])
+    if before is None or before["reason"] != ready["reason"]:
+        yield News(ready["reason"], ready["message"], ready["status"] == "False")
+    told = {one["name"]: one for one in (schedule.get("status") or {}).get("triggers") or ()}
+    for trigger in status.get("triggers", ()):
+        if trigger["type"] != "Cron":
+            yield from _of_trigger(trigger, told.get(trigger["name"], {}))
+    checked = objects.any_condition({"status": status}, "Checked")
+    before = objects.any_condition(schedule, "Checked")
+    failed = checked is not None and checked["reason"] == Finding.CHECK_FAILED
+    if checked and failed and (before or {}).get("message") != checked["message"]:
+        yield News(checked["reason"], checked["message"], bad=True)
+
+
+def _of_trigger(trigger: Object, before: Object) -> Iterator[News]:
+    reason, message = trigger.get("reason"), trigger.get("message")
+    if reason and (reason, message) != (before.get("reason"), before.get("message")):
+        bad = reason in COULD_NOT_LOOK or reason in ("GaveUp", "TagMoved")
+        yield News(reason, f"trigger {trigger['name']}: {message}", bad)
+    waits = trigger.get("waits")
+    if waits and waits != before.get("waits"):
+        yield News(WAITS, f"trigger {trigger['name']}: {waits}")
