@@ -42,6 +42,7 @@ verify: lint ## lint, manifests, locks, and that what is generated is current
 	python scripts/crds.py --check
 	python scripts/reasons.py | diff -u docs/reasons.md -
 	python scripts/reference.py | diff -u docs/trainingrun.md -
+	python scripts/reference.py retrainschedule | diff -u docs/retrainschedule-fields.md -
 	python scripts/chart_readme.py | diff -u charts/retrain/README.md -
 	scripts/lock --check
 
@@ -51,6 +52,7 @@ generate: .venv-dev ## Write from the code what is generated: CRDs, references, 
 	python scripts/crds.py
 	python scripts/reasons.py > docs/reasons.md
 	python scripts/reference.py > docs/trainingrun.md
+	python scripts/reference.py retrainschedule > docs/retrainschedule-fields.md
 	python scripts/chart_readme.py > charts/retrain/README.md
 
 .PHONY: lock

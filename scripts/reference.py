@@ -1,10 +1,13 @@
-"""Print docs/trainingrun.md, the reference of the kind, from the schema of its CRD."""
+"""Print the reference of a kind from the schema of its CRD: docs/trainingrun.md, or with the
+argument `retrainschedule` docs/retrainschedule-fields.md."""
 
+import copy
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
-from retrain_core.crd import training_run_crd
+from retrain_core.crd import retrain_schedule_crd, training_run_crd
 
 Schema = dict[str, Any]
 
@@ -35,6 +38,25 @@ fields marked ☸ count in a cluster only.
 
 In the tables `a.b` is field `b` of `a`, and `a[]` is an entry of the list `a`."""
 
+SCHEDULE_HEAD = """\
+<!-- Written by `make generate` from core/retrain_core and scripts/reference.py. -->
+# RetrainSchedule, field by field
+
+[RetrainSchedule](retrainschedule.md) says what it does. `runTemplate.spec` has the fields of a
+[TrainingRun](trainingrun.md), but for `suspend` and `cancel`.
+
+In the tables `a.b` is field `b` of `a`, and `a[]` is an entry of the list `a`."""
+
+SCHEDULE_STATUS = """
+## status
+
+Written by the operator. What a trigger's `reason` can be stands in
+[Reasons and exit codes](reasons.md#what-a-trigger-says).
+
+| field | type | what |
+|---|---|---|"""
+
+CLUSTER_MARK = " ☸"
 CLUSTER_ONLY = re.compile(
     r"source|image|queueName|retries|\w*[tT]imeoutSeconds|ttlSecondsAfterFinished|suspend|cancel"
     r"|dvc\.cache|.*secretRef"
@@ -66,9 +88,27 @@ TABLE = """| field | type | default | limits | what |
 
 
 def main() -> None:
-    (version,) = training_run_crd()["spec"]["versions"]
-    properties = version["schema"]["openAPIV3Schema"]["properties"]
-    spec, status = properties["spec"], properties["status"]
+    if sys.argv[1:] == ["retrainschedule"]:
+        retrain_schedule()
+    else:
+        training_run()
+
+
+def retrain_schedule() -> None:
+    spec, status = _schemas(retrain_schedule_crd())
+    # Described where it belongs; and its resources are a container's.
+    spec["properties"]["runTemplate"]["properties"].pop("spec")
+    spec["properties"]["check"]["properties"]["resources"].pop("properties")
+    print(f"{SCHEDULE_HEAD}\n\n## spec\n\n{TABLE}")
+    for row in _fields(spec, "", top=True):
+        print(_row(*row, mark=""))
+    print(SCHEDULE_STATUS)
+    for path, field, *_ in _fields(status, "", top=True):
+        print(f"| `{path}` | {_type(field)} | {_cell(_text(field))} |")
+
+
+def training_run() -> None:
+    spec, status = _schemas(training_run_crd())
     print(HEAD)
     for name, part in _tables(spec):
         print(f"\n## {name}\n\n{_text(part)}\n\n{TABLE}" if part else f"\n## {name}\n\n{TABLE}")
@@ -83,6 +123,13 @@ def main() -> None:
     print(STATUS)
     for path, field, *_ in _fields(status, "", top=True):
         print(f"| `{path}` | {_type(field)} | {_cell(_text(field))} |")
+
+
+def _schemas(crd: Schema) -> tuple[Schema, Schema]:
+    """Of spec and status; a copy, in which things may be left out."""
+    (version,) = copy.deepcopy(crd["spec"]["versions"])
+    properties = version["schema"]["openAPIV3Schema"]["properties"]
+    return properties["spec"], properties["status"]
 
 
 def _tables(spec: Schema) -> Iterator[tuple[str, Schema | None]]:
@@ -112,13 +159,20 @@ def _fields(
         yield from _fields(inner, f"{here}{mark}", top=False)
 
 
-def _row(path: str, field: Schema, required: bool, rules: list[Schema]) -> str:
+def _row(
+    path: str, field: Schema, required: bool, rules: list[Schema], mark: str = CLUSTER_MARK
+) -> str:
     text, default = _split_default(_text(field))
     if required:
         default = "required"
     limits = filter(None, [_limits(field), *(str(rule["message"]) for rule in rules)])
-    mark = " ☸" if _is_cluster_only(path) else ""
-    cells = [f"`{path}`{mark}", _type(field), default, "; ".join(dict.fromkeys(limits)), text]
+    cells = [
+        f"`{path}`{mark if _is_cluster_only(path) else ''}",
+        _type(field),
+        default,
+        "; ".join(dict.fromkeys(limits)),
+        text,
+    ]
     return "| " + " | ".join([cells[0], cells[1], *map(_cell, cells[2:])]) + " |"
 
 

@@ -10,9 +10,11 @@ import yaml
 from pydantic import ValidationError
 
 from retrain_cli.manifest import parsed, read_text
+from retrain_core.build.check import build_check
 from retrain_core.build.cronjob import HASH_ANNOTATION, Schedule, build_cron_job
 from retrain_core.build.job import Owner, TrainerSettings, build_job
 from retrain_core.defaults import DefaultsError, check_defaults, effective_spec, problems_of
+from retrain_core.evidence import looked_at
 from retrain_core.names import RELEASE_ANNOTATION
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import (
@@ -104,11 +106,14 @@ def _cron_jobs(
     metadata, spec = schedule.metadata, schedule.spec
     owner = Schedule(metadata.name or "", namespace or metadata.namespace or "default", "")
     template = spec.run_template.to_api()
-    return [
+    made = [
         build_cron_job(owner, spec, trigger, template, defaults, settings)
         for trigger in spec.triggers
         if trigger.cron is not None
     ]
+    if looked_at(spec.triggers):
+        made.append(build_check(owner, spec, template, {}, defaults, settings))
+    return made
 
 
 def _defaults(file: Path | None) -> dict[str, Any]:

@@ -52,7 +52,9 @@ class Call:
         """What it is for, the same in each repetition of a scenario."""
         what = f"{self.verb} {self.resource}"
         if self.resource.endswith("/status"):
-            return f"{what} {self.body['status']['conditions'][0]['reason']}"
+            status = self.body["status"]
+            told = [_of_trigger(one) for one in status.get("triggers", ()) if "about" in one]
+            return " ".join((what, status["conditions"][0]["reason"], *told))
         if self.resource == "cronjobs" and self.verb == "patch":
             return f"{what} suspend={self.body['spec']['suspend']}"
         if self.resource == "events":
@@ -61,6 +63,11 @@ class Call:
             said = self.body.get("spec") or sorted(self.body["metadata"]["annotations"])
             return f"{what} {json.dumps(said)}"
         return what
+
+
+def _of_trigger(status: dict[str, Any]) -> str:
+    due, started = (len(status.get(field, ())) for field in ("due", "started"))
+    return f"{status['name']}={status.get('reason')},{due} due,{started} started"
 
 
 class CutOff(Exception):

@@ -26,7 +26,7 @@ from retrain_core.evidence import (
 from retrain_core.spec import Trigger
 from retrain_core.verdict.release import KnownTags, as_text, tag_print
 from retrain_operator.kube import objects
-from retrain_operator.kube.objects import CRON_JOB, JOB, RETRAIN_SCHEDULE, TRAINING_RUN, Object
+from retrain_operator.kube.objects import CRON_JOB, JOB, POD, RETRAIN_SCHEDULE, TRAINING_RUN, Object
 
 CHECK = "iris-check"
 RELEASE = {"name": "release", "release": {"tagPattern": "v*"}}
@@ -315,8 +315,9 @@ async def a_deleted_run_stays_deleted(space: Space) -> None:
     await look(space, "check-1", quality=metric("0.8"))
     name = await run_of(space, 1)
     await space.has_pod(name)
+    await space.until(lambda: status(space).get("lastRun", {}).get("startTime"), "it is told")
     await space.api.delete(TRAINING_RUN, space.name, name)
-    await space.until(lambda: space.run(name) is None, "it is gone")
+    await space.until(lambda: not space.job(name) and len(space.all(POD)) == 1, "all is gone")
     await quiet(space)
     assert not runs(space)
 
@@ -328,7 +329,8 @@ async def all_is_deleted(space: Space) -> None:
     await space.api.delete(RETRAIN_SCHEDULE, space.name, "iris")
 
     def left() -> list[Object]:
-        return [item for kind in (CRON_JOB, TRAINING_RUN, JOB) for item in space.all(kind)]
+        kinds = (CRON_JOB, TRAINING_RUN, JOB, POD)
+        return [item for kind in kinds for item in space.all(kind)]
 
     await space.until(lambda: not left(), "nothing of it is left")
 

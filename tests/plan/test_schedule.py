@@ -416,11 +416,11 @@ def test_an_older_success_takes_no_place_back() -> None:
     assert {key: status[key] for key in before} == before
 
 
-def test_a_trigger_that_is_not_acted_on_says_so() -> None:
+def test_a_trigger_that_no_check_has_looked_at_says_so() -> None:
     release = {"name": "release", "release": {"tagPattern": "v*"}}
     status = planned(Seen(a_schedule(release))).status
     assert status is not None
-    assert "not looked at" in status["triggers"][0]["message"]
+    assert status["triggers"][0]["message"] == "no check has ended yet."
 
 
 def test_what_the_api_server_says_against_a_clock_is_told_and_tried_again() -> None:

@@ -21,6 +21,7 @@ class Finding(StrEnum):
     ALREADY_TRAINED = "AlreadyTrained"
     THRESHOLD_CROSSED = "ThresholdCrossed"
     WITHIN_THRESHOLD = "WithinThreshold"
+    GAVE_UP = "GaveUp"
     NO_REPOSITORY = "NoRepository"
     TOO_MANY_TAGS = "TooManyTags"
     PATH_NOT_FOUND = "PathNotFound"

@@ -5,6 +5,7 @@ import itertools
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from kubernetes.aio.client import Configuration
 
@@ -55,7 +56,7 @@ async def run(config: Config, access: Configuration, stop: asyncio.Event) -> Non
     health = Health(config.resync_seconds)
     metrics.watch(store, queues, lambda: health.echo_lag)
     settings = Settings(config.trainer, config.defaults, config.job_ttl_seconds)
-    reconciler = Reconciler(client, store, settings, health)
+    reconciler = Reconciler(client, store, settings, health, partial(_add, queues))
     looks = {TRAINING_RUN: reconciler.run, RETRAIN_SCHEDULE: reconciler.schedule}
     server, port = await serve(config.port, health, metrics)
     logger.info("listening on port %d", port)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from retrain_operator.kube.client import KubeClient
-from retrain_operator.kube.objects import Key
+from retrain_operator.kube.objects import TRAINING_RUN, Key, Kind, Object
 from retrain_operator.plan.ladder import plan
 from retrain_operator.plan.schedule.plan import plan_schedule
 from retrain_operator.plan.types import Settings
@@ -29,12 +29,17 @@ class Reconciler:
     store: Store
     settings: Settings
     health: Health
+    changed: Callable[[Kind, Object], None]
+    """Told of what a look has found to be gone, which the watch may have missed."""
     now: Callable[[], datetime] = utc_now
 
     async def run(self, key: Key) -> timedelta | None:
         """Bring the TrainingRun ``key`` one step on; returns when to look again."""
+        known = self.store.run(key)
         seen = await observe(self.client, self.store, key, self.now())
         if seen is None:
+            if known is not None:
+                self.changed(TRAINING_RUN, known)
             return None
         decided = plan(seen, self.settings, self.now())
         refusal = await apply(decided, seen, self.client, self.store, self.health)

@@ -41,7 +41,7 @@ def news_of(schedule: Object, status: Status) -> Iterator[News]:
 def _of_trigger(trigger: Object, before: Object) -> Iterator[News]:
     reason, message = trigger.get("reason"), trigger.get("message")
     if reason and (reason, message) != (before.get("reason"), before.get("message")):
-        bad = reason in COULD_NOT_LOOK or reason in ("GaveUp", "TagMoved")
+        bad = reason in COULD_NOT_LOOK or reason in (Finding.GAVE_UP, Finding.TAG_MOVED)
         yield News(reason, f"trigger {trigger['name']}: {message}", bad)
     waits = trigger.get("waits")
     if waits and waits != before.get("waits"):

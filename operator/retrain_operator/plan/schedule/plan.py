@@ -11,7 +11,7 @@ from retrain_operator.plan.schedule.concurrency import replaced
 from retrain_operator.plan.schedule.history import surplus
 from retrain_operator.plan.schedule.records import records
 from retrain_operator.plan.schedule.retries import settled
-from retrain_operator.plan.schedule.starts import creations, started, starts, with_waits
+from retrain_operator.plan.schedule.starts import claimed, creations, started, starts, with_waits
 from retrain_operator.plan.schedule.status import schedule_status
 from retrain_operator.plan.schedule.triggers import States, kept_while_suspended, states
 from retrain_operator.plan.schedule.types import Action, SchedulePlan, Seen, Situation
@@ -62,7 +62,7 @@ class _OfTriggers:
 
 
 def _of_triggers(s: Situation) -> _OfTriggers:
-    before = settled(s, states(s))
+    before = settled(s, claimed(s, states(s)))
     begun = starts(s, before)
     after = read(s, started(s, before, begun))
     if s.spec.suspend:

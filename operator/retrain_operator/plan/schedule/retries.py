@@ -5,6 +5,7 @@ from typing import Any
 
 from retrain_core.crd.status import Firing, TriggerStatus
 from retrain_core.outcome import Reason
+from retrain_core.verdict.finding import Finding
 from retrain_core.verdict.metric import GAVE_UP
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Object
@@ -60,7 +61,10 @@ def _ended(state: TriggerStatus, firing: Firing, run: Object) -> TriggerStatus:
             f"gave up after {firing.retry + 1} runs that failed, the last ({objects.name(run)})"
             f" with {reason}: {firing.evidence}"
         )
-        given_up: dict[str, Any] = {"reason": "GaveUp", "message": sentence(words, MAX_SENTENCE)}
+        given_up: dict[str, Any] = {
+            "reason": str(Finding.GAVE_UP),
+            "message": sentence(words, MAX_SENTENCE),
+        }
         if state.type == "Metric":
             given_up["known"] = GAVE_UP
         return state.model_copy(update=given_up)

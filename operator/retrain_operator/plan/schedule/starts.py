@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from retrain_core import names
-from retrain_core.crd.status import Firing
+from retrain_core.crd.status import Firing, TriggerStatus
 from retrain_core.status import timestamp
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import TRAINING_RUN, Object
@@ -62,16 +62,32 @@ def started(s: Situation, states: States, begun: list[Start]) -> States:
         refused = (TRAINING_RUN, run_name(s.seen.owner, start.trigger, start.firing))
         if not start.begins or refused in s.seen.refusals or refused in s.seen.taken:
             continue
-        state = states[start.trigger]
-        change: dict[str, Any] = {
-            "due": [one for one in state.due if one != start.firing],
-            "started": [*state.started, start.firing],
-            "last_fired": s.now.replace(microsecond=0),
-        }
-        if start.firing.known is not None:
-            change["known"] = start.firing.known
-        states = {**states, start.trigger: state.model_copy(update=change)}
+        state = _after(states[start.trigger], start.firing, s.now.replace(microsecond=0))
+        states = {**states, start.trigger: state}
     return states
+
+
+def claimed(s: Situation, states: States) -> States:
+    """``states`` in which no firing is due that has its run: the write that says so was lost."""
+    runs = {objects.name(run): run for run in s.seen.records}
+    for name, state in states.items():
+        for firing in state.due:
+            if (run := runs.get(run_name(s.seen.owner, name, firing))) is not None:
+                state = _after(state, firing, objects.created(run))
+        states = {**states, name: state}
+    return states
+
+
+def _after(state: TriggerStatus, firing: Firing, at: datetime) -> TriggerStatus:
+    """``state`` after the run of ``firing`` was created."""
+    change: dict[str, Any] = {
+        "due": [one for one in state.due if one != firing],
+        "started": [*state.started, firing],
+        "last_fired": at,
+    }
+    if firing.known is not None:
+        change["known"] = firing.known
+    return state.model_copy(update=change)
 
 
 def creations(s: Situation, states: States, begun: list[Start]) -> Iterator[Action]:

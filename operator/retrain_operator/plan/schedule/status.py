@@ -107,7 +107,8 @@ def _checked(s: Situation, states: States) -> list[Object]:
 
 def _trigger(s: Situation, trigger: Trigger, states: States) -> Object:
     if trigger.cron is None:
-        return plain(states[trigger.name])
+        unseen = {} if states[trigger.name].reason else {"message": "no check has ended yet."}
+        return {**plain(states[trigger.name]), **unseen}
     name = cron_job_name(s.seen.owner.name, trigger.name)
     found: Object = {"name": trigger.name, "type": "Cron"}
     clock = next((item for item in s.seen.cron_jobs if objects.name(item) == name), None)
