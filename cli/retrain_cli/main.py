@@ -130,6 +130,33 @@ def render(
 
 
 @main.command()
+@click.option("-f", "--filename", type=MANIFEST, required=True, help="A RetrainSchedule.")
+@click.option(
+    "--source",
+    type=FOLDER,
+    help="Folder of the DVC project, with .retrain/.  [default: the manifest's folder]",
+)
+@click.option("-o", "--output", type=click.Choice(["json", "yaml"]), help="Print data, no table.")
+def check(filename: Path, source: Path | None, output: str | None) -> None:
+    """Print what each trigger of a RetrainSchedule sees now, and whether it would train.
+
+    Nothing is started or recorded. What is known already is taken from the manifest's status:
+    `kubectl get rsched NAME -o yaml | retrain check -f -` decides as the cluster would. Credentials
+    are those of the environment (AWS_*, MLFLOW_TRACKING_*, PROMETHEUS_USERNAME and
+    PROMETHEUS_PASSWORD or PROMETHEUS_TOKEN) and of your git.
+
+    The exit code is 0 if every trigger could be looked at; else the one of the first reason why
+    not, as for `retrain run`, or 1 if no run has such a reason.
+    """
+    from retrain_cli.check import Options, check_manifest
+
+    code = check_manifest(Options(filename, source, output))
+    # As after `retrain run`.
+    gc.freeze()
+    sys.exit(code)
+
+
+@main.command()
 @click.argument("model", metavar="MODEL[@ALIAS | /VERSION]")
 @click.option("-f", "--filename", type=MANIFEST, help="Manifest that names the stores.")
 @click.option("--source", type=FOLDER, default=Path(), help="Folder of the DVC project.")

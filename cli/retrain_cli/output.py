@@ -1,6 +1,10 @@
-"""The TrainingRun of a local run with its status, as JSON or YAML."""
+"""Standard output: the TrainingRun of a local run with its status, as JSON or YAML."""
 
 import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TextIO
 
@@ -28,3 +32,18 @@ def print_run(
     else:
         yaml.safe_dump(content, stream, sort_keys=False)
     stream.flush()
+
+
+@contextmanager
+def own_stdout() -> Iterator[TextIO]:
+    """Standard output for the result alone: whatever else is printed goes to standard error."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with os.fdopen(os.dup(kept), "w", encoding="utf-8") as stream:
+            yield stream
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)

@@ -1,18 +1,14 @@
 """`retrain run`: the trainer on this machine, with the manifest of the cluster."""
 
 import os
-import sys
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
 
 from retrain_cli.home import Home, changed_files, head
 from retrain_cli.manifest import read_manifest
-from retrain_cli.output import print_run
+from retrain_cli.output import own_stdout, print_run
 from retrain_cli.progress import ConsoleReporter
 from retrain_cli.summary import print_summary
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
@@ -41,7 +37,7 @@ class Options:
 def run_manifest(options: Options) -> int:
     """Carry out `retrain run`; returns its exit code."""
     redact = redactor(secrets_in(os.environ))
-    with _own_stdout() as stdout:
+    with own_stdout() as stdout:
         reporter = ConsoleReporter(own_stderr(), verbose=options.verbose)
         started = datetime.now(UTC)
         progress = Progress()
@@ -156,18 +152,3 @@ def _published_tracking_uri(run: TrainingRun) -> str:
     from retrain_trainer.tracking.client import tracking_address
 
     return tracking_address(uri)
-
-
-@contextmanager
-def _own_stdout() -> Iterator[TextIO]:
-    """Standard output for the result alone: whatever else is printed goes to standard error."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        with os.fdopen(os.dup(kept), "w", encoding="utf-8") as stream:
-            yield stream
-    finally:
-        sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)

@@ -12,7 +12,7 @@ import pytest
 
 from retrain_core.outcome import Reason
 from retrain_core.spec import GitSource
-from retrain_trainer.git import GitSecret, _credentials
+from retrain_trainer.git_access import GitSecret, _credentials
 from support.pods import Ended
 from support.toy import toy_files
 from support.world import World

@@ -1,34 +1,21 @@
-"""Fetches one commit of a repository that is not trusted, with credentials that stay out of sight.
+"""Fetches one commit of a repository that is not trusted, and lists its tags.
 
-Credentials reach git through a helper program and a private key file, never a URL or an
-argument; positional arguments stand after `--`, and only https, http and ssh are spoken.
+Positional arguments stand after `--`, and only https, http and ssh are spoken.
 """
 
 import os
 import re
-import shlex
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_core.spec import GitSource
+from retrain_trainer.git_access import Access, git_environment, git_settings, without_git
 
-_ASKPASS = """#!/bin/sh
-# A redirect may lead to another host, or to http, which must not be told: the host stands at the
-# end, as a user name that a redirect brings along can look like one.
-case "$1" in
-  "Username for 'https://$RETRAIN_GIT_HOST': ") cat "$RETRAIN_GIT_SECRET/username" ;;
-  "Password for 'https://$RETRAIN_GIT_HOST': ") cat "$RETRAIN_GIT_SECRET/password" ;;
-  "Password for 'https://"*"@$RETRAIN_GIT_HOST': ") cat "$RETRAIN_GIT_SECRET/password" ;;
-  *) exit 1 ;;
-esac
-"""
 _SHA = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")
 _SHORT_SHA = re.compile(r"^[0-9a-f]{7,39}$")
 _NOT_FOUND = re.compile(
@@ -48,28 +35,23 @@ _DENIED = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class GitSecret:
-    """A folder with the keys of a Secret of type basic-auth or ssh-auth."""
-
-    folder: Path
-
-    def has(self, key: str) -> bool:
-        return (self.folder / key).is_file()
-
-
 def fetch_commit(
-    source: GitSource, target: Path, secret: GitSecret | None, pinned: str | None = None
+    source: GitSource,
+    target: Path,
+    access: Access,
+    pinned: str | None = None,
+    *,
+    seconds: float | None = None,
 ) -> str:
     """Check out ``pinned``, else what ``source.revision`` means now, into ``target``.
 
-    Returns the commit.
+    Returns the commit. Each command of git may take ``seconds``.
 
     Raises:
         RunFailed: SourceNotFound, SourceDenied, SourceUnreachable or InvalidSpec.
     """
-    with _credentials(source, secret) as env:
-        git = _Git(target, env, source)
+    with git_environment(source, access) as env:
+        git = _Git(target, env, source, seconds)
         target.mkdir(parents=True, exist_ok=True)
         git.call("init", "--quiet")
         commit = git.fetch(pinned or source.revision)
@@ -83,11 +65,49 @@ def fetch_commit(
     return commit
 
 
+def list_tags(source: GitSource, access: Access, *, seconds: float) -> list[tuple[str, str]]:
+    """Name and commit of each tag of the repository, in the order of their versions.
+
+    Raises:
+        RunFailed: SourceNotFound, SourceDenied, SourceUnreachable or InvalidSpec.
+    """
+    with git_environment(source, access) as env, tempfile.TemporaryDirectory() as folder:
+        git = _Git(Path(folder), env, source, seconds)
+        # A suffix such as -rc1 comes before the version itself.
+        order = ("-c", "versionsort.suffix=-", "ls-remote", "--sort=version:refname")
+        found = git.call(*order, "--tags", "--", source.url)
+    commits: dict[str, str] = {}
+    for line in found.splitlines():
+        commit, _, ref = line.partition("\t")
+        # Of an annotated tag the commit stands in a second line, its own object in the first.
+        commits[ref.removeprefix("refs/tags/").removesuffix("^{}")] = commit
+    return list(commits.items())
+
+
+def object_id(folder: Path, path: str) -> str | None:
+    """Git's id of the file or folder ``path``, from ``folder``, in the commit checked out there.
+
+    None: it is not in the commit.
+    """
+    name = os.path.normpath(path)
+    done = subprocess.run(
+        ["git", "rev-parse", "--verify", "--quiet", f"HEAD:./{'' if name == '.' else name}"],
+        cwd=folder,
+        env=without_git(os.environ) | git_settings({"safe.directory": "*"}),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
 @dataclass(frozen=True)
 class _Git:
     folder: Path
     env: Mapping[str, str]
     source: GitSource
+    seconds: float | None = None
 
     def call(self, *arguments: str) -> str:
         done = self.attempt(*arguments)
@@ -96,16 +116,21 @@ class _Git:
         return done.stdout.strip()
 
     def attempt(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            ["git", *arguments],
-            cwd=self.folder,
-            env=dict(self.env),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        try:
+            return subprocess.run(
+                ["git", *arguments],
+                cwd=self.folder,
+                env=dict(self.env),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=self.seconds,
+            )
+        except subprocess.TimeoutExpired:
+            said = f"{self._shown()} has not answered within {self.seconds:.0f} s"
+            raise RunFailed(Reason.SOURCE_UNREACHABLE, said) from None
 
     def fetch(self, revision: str) -> str:
         """Fetch ``revision`` alone where the server gives it out, else everything."""
@@ -143,74 +168,3 @@ class _Git:
 
     def _shown(self) -> str:
         return without_userinfo(self.source.url)
-
-
-@contextmanager
-def _credentials(source: GitSource, secret: GitSecret | None) -> Iterator[dict[str, str]]:
-    """The environment of git: nothing of the machine's own configuration, and the Secret."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-        kept = ("GIT_SSL_CAINFO", "GIT_SSL_CAPATH")
-        env |= {key: os.environ[key] for key in kept if key in os.environ}
-        env |= {
-            "HOME": str(folder),
-            "LC_ALL": "C",
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_ALLOW_PROTOCOL": "https:http:ssh",
-            "GIT_LFS_SKIP_SMUDGE": "1",
-            **_settings(
-                {
-                    "safe.directory": "*",
-                    "core.hooksPath": os.devnull,
-                    "credential.helper": "",
-                    "http.lowSpeedLimit": "1000",
-                    "http.lowSpeedTime": "60",
-                }
-            ),
-        }
-        ssh = ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=15"]
-        if secret is not None and secret.has("password"):
-            program = folder / "askpass"
-            program.write_text(_ASKPASS)
-            program.chmod(0o700)
-            env["GIT_ASKPASS"] = str(program)
-            env["RETRAIN_GIT_HOST"] = urlsplit(source.url).netloc
-            env["RETRAIN_GIT_SECRET"] = str(secret.folder)
-        elif secret is not None and secret.has("ssh-privatekey"):
-            ssh += _ssh_options(folder, secret)
-        elif secret is not None:
-            raise RunFailed(
-                Reason.INVALID_SPEC,
-                "spec.source.git.secretRef: the Secret must be of type kubernetes.io/basic-auth or"
-                " kubernetes.io/ssh-auth",
-            )
-        env["GIT_SSH_COMMAND"] = shlex.join(ssh)
-        yield env
-
-
-def _ssh_options(folder: Path, secret: GitSecret) -> list[str]:
-    if not secret.has("known_hosts"):
-        raise RunFailed(
-            Reason.INVALID_SPEC,
-            "spec.source.git.secretRef: the Secret has no key known_hosts; add the output of"
-            " `ssh-keyscan HOST`, so that the server can be recognised",
-        )
-    key = folder / "key"
-    # A mounted Secret is readable for the group, which ssh refuses; some tools cut the last line.
-    key.touch(0o600)
-    key.write_text((secret.folder / "ssh-privatekey").read_text().rstrip("\n") + "\n")
-    return [
-        *("-i", str(key), "-o", "IdentitiesOnly=yes", "-o", "StrictHostKeyChecking=yes"),
-        *("-o", f"UserKnownHostsFile={secret.folder / 'known_hosts'}"),
-    ]
-
-
-def _settings(values: Mapping[str, str]) -> dict[str, str]:
-    env = {"GIT_CONFIG_COUNT": str(len(values))}
-    for number, (key, value) in enumerate(values.items()):
-        env[f"GIT_CONFIG_KEY_{number}"] = key
-        env[f"GIT_CONFIG_VALUE_{number}"] = value
-    return env

@@ -14,7 +14,7 @@ from retrain_core.redact import redactor, secrets_in
 from retrain_core.result import Result
 from retrain_core.spec import TrainingRunSpec
 from retrain_trainer.attempt import attempt, outcome_of
-from retrain_trainer.git import GitSecret
+from retrain_trainer.git_access import GitSecret
 from retrain_trainer.interrupt import Interruption
 from retrain_trainer.job import Job
 from retrain_trainer.progress import Progress

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_trainer.git import GitSecret, fetch_commit
+from retrain_trainer.git import fetch_commit
+from retrain_trainer.git_access import GitSecret
 from retrain_trainer.job import Job
 from retrain_trainer.report import Reporter
 from retrain_trainer.tracking.client import connect

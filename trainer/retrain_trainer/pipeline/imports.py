@@ -15,6 +15,8 @@ from retrain_trainer.pipeline.stages import Plan
 def update_imports(project: Project, targets: Collection[str], plan: Plan) -> list[str]:
     """Update the imports in ``targets`` and pin those of ``plan`` that hold no hash yet.
 
+    A target is a .dvc file, or what that brings.
+
     `dvc import-url --no-download` records no output hash: such a file means whatever is upstream
     when it is read, so it is read once, here, and stored like any other data.
 
@@ -24,8 +26,9 @@ def update_imports(project: Project, targets: Collection[str], plan: Plan) -> li
         RunFailed: a target is no import, or its upstream cannot be read.
     """
     by_address = {stage.addressing: stage for stage in project.stages() if stage.is_data_source}
-    for target in targets:
-        stage = by_address.get(target)
+    named = {target: target if target in by_address else f"{target}.dvc" for target in targets}
+    for target, address in named.items():
+        stage = by_address.get(address)
         if stage is None or not stage.is_import:
             imports = ", ".join(name for name, other in by_address.items() if other.is_import)
             raise RunFailed(
@@ -33,7 +36,7 @@ def update_imports(project: Project, targets: Collection[str], plan: Plan) -> li
                 f"spec.dvc.update: {target} is no .dvc import; known: {imports or 'none'}",
             )
     unpinned = [name for name in plan.sources if by_address[name].is_partial_import]
-    wanted = sorted({*targets, *unpinned})
+    wanted = sorted({*named.values(), *unpinned})
     for name in wanted:
         _update(project, by_address[name])
     return wanted

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
 
-from mlflow import MlflowClient
+from mlflow import MlflowClient as MlflowClient
 from mlflow.exceptions import MlflowException
 
 from retrain_core.outcome import Reason, RunFailed

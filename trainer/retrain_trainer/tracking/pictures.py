@@ -1,4 +1,4 @@
-"""Champion against candidate as a picture (SVG), for people who would rather look than read."""
+"""Numbers as pictures (SVG), for people who would rather look than read."""
 
 import math
 from collections.abc import Mapping
@@ -35,6 +35,32 @@ def comparison_svg(
         parts.append(f'<text x="16" y="{top + 20}">{escape(key[:24])}</text>')
         parts.append(_bar(top, candidate[key], largest, "#1f77b4"))
         parts.append(_bar(top + 18, champion[key], largest, "#b0b0b0"))
+    parts.append("</svg>")
+    return "\n".join(parts)
+
+
+def drift_svg(title: str, scores: Mapping[str, float], threshold: float) -> str:
+    """A bar for each column's score, and a line where a column has drifted."""
+    drawn = {name: score for name, score in scores.items() if _drawable(score)}
+    largest = max([threshold * 1.25, *drawn.values()])
+    row = ROW // 2
+    height = 80 + row * len(drawn)
+    line = LABEL + round(BAR * threshold / largest)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" {FONT}>',
+        f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
+        f'<text x="16" y="26" font-size="15">{escape(title)}</text>',
+        f'<text x="{line + 4}" y="52" fill="#d62728">{threshold:g}</text>',
+    ]
+    for number, (name, score) in enumerate(drawn.items()):
+        top = 60 + row * number
+        colour = "#1f77b4" if score >= threshold else "#b0b0b0"
+        parts.append(f'<text x="16" y="{top + 12}">{escape(name[:24])}</text>')
+        parts.append(_bar(top, score, largest, colour))
+    parts.append(
+        f'<line x1="{line}" y1="40" x2="{line}" y2="{height - 12}" stroke="#d62728"'
+        ' stroke-dasharray="4 3"/>'
+    )
     parts.append("</svg>")
     return "\n".join(parts)
 

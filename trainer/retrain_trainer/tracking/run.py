@@ -88,12 +88,17 @@ class TrackedRun:
 
 def read_state(client: MlflowClient, tracking_uri: str, run_id: str) -> str | None:
     """The kept state of a run, or None if it has none."""
+    return read_artifact(client, tracking_uri, run_id, STATE)
+
+
+def read_artifact(client: MlflowClient, tracking_uri: str, run_id: str, path: str) -> str | None:
+    """The text of an artifact, or None if the run has none at ``path``."""
     with tracking_errors(tracking_uri):
-        folder = STATE.rsplit("/", 1)[0]
-        if not any(item.path == STATE for item in client.list_artifacts(run_id, folder)):
+        folder = path.rsplit("/", 1)[0]
+        if not any(item.path == path for item in client.list_artifacts(run_id, folder)):
             return None
         with tempfile.TemporaryDirectory() as target:
-            return Path(client.download_artifacts(run_id, STATE, target)).read_text()
+            return Path(client.download_artifacts(run_id, path, target)).read_text()
 
 
 def find_or_open(client: MlflowClient, job: Job) -> TrackedRun:

@@ -1,0 +1,110 @@
+"""Today's data, from wherever `drift.current` says."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pandas as pd
+import requests
+
+from retrain_core.outcome import Reason, RunFailed
+from retrain_core.redact import without_userinfo
+from retrain_core.verdict.finding import Finding
+from retrain_trainer.check.look import NETWORK_SECONDS, NotSeen, Setting
+from retrain_trainer.check.repository import Repository
+from retrain_trainer.profile import NotATableError, table_at
+
+
+@dataclass(frozen=True)
+class Current:
+    """Today's table."""
+
+    table: pd.DataFrame
+    digest: str
+    """MD5 of the file."""
+
+
+def read_current(current: str, setting: Setting, repository: Repository) -> Current:
+    """The table at ``current``.
+
+    Raises:
+        NotSeen: DataNotFound, NotATable.
+        RunFailed: the store or the repository does not answer as it should.
+    """
+    shown = without_userinfo(current)
+    try:
+        file = _file(current, setting, repository)
+    except FileNotFoundError:
+        raise NotSeen(Finding.DATA_NOT_FOUND, f"there is no {shown}") from None
+    if file.is_dir():
+        raise NotSeen(Finding.NOT_A_TABLE, f"{shown} is a folder")
+    with open(file, "rb") as content:
+        digest = hashlib.file_digest(
+            content, lambda: hashlib.md5(usedforsecurity=False)
+        ).hexdigest()
+    try:
+        return Current(table_at(file), digest)
+    except NotATableError as error:
+        raise NotSeen(Finding.NOT_A_TABLE, f"{shown}: {error}") from error
+
+
+def _file(current: str, setting: Setting, repository: Repository) -> Path:
+    """The file, brought here if need be. Raises FileNotFoundError."""
+    if "://" not in current:
+        return _existing(Path(current)) if os.path.isabs(current) else _own(current, repository)
+    parts = urlsplit(current)
+    if parts.scheme == "file":
+        return _existing(Path(parts.path))
+    # Its ending tells how it is packed.
+    target = setting.scratch / f"current-{os.path.basename(parts.path)}"
+    setting.report.note(f"reads {without_userinfo(current)}")
+    if parts.scheme in ("http", "https"):
+        _get(current, target)
+    else:
+        from retrain_trainer.pipeline.download import download
+
+        download(current, target, setting.run.dvc.remote)
+    return target
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise FileNotFoundError(path)
+    return path
+
+
+def _own(path: str, repository: Repository) -> Path:
+    """A file of the repository, else an output of its pipeline."""
+    if (place := repository.place(path)) is not None:
+        return place
+    project = repository.project
+    out = project.producers().get(os.path.abspath(project.path / path))
+    if out is None:
+        raise FileNotFoundError(path)
+    from retrain_trainer.pipeline import objects
+
+    objects.place(project, [out])
+    return _existing(Path(out.fs_path))
+
+
+def _get(url: str, target: Path) -> None:
+    shown = without_userinfo(url)
+    try:
+        with requests.get(url, timeout=NETWORK_SECONDS, stream=True) as answer:
+            _heed(answer.status_code, url, shown)
+            with open(target, "wb") as file:
+                file.writelines(answer.iter_content(1 << 20))
+    except requests.RequestException as error:
+        said = f"{shown} cannot be reached: {' '.join(str(error).split())[:150]}"
+        raise RunFailed(Reason.STORE_UNREACHABLE, said) from error
+
+
+def _heed(status: int, url: str, shown: str) -> None:
+    if status in (404, 410):
+        raise FileNotFoundError(url)
+    if status in (401, 403):
+        raise RunFailed(Reason.STORE_DENIED, f"{shown} answers {status}")
+    if status != 200:
+        raise RunFailed(Reason.STORE_UNREACHABLE, f"{shown} answers {status}")

@@ -1,0 +1,125 @@
+"""The answer of Prometheus to an instant query."""
+
+import json
+import math
+import time
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import requests
+from requests import PreparedRequest as Request
+
+from retrain_core.evidence import MetricEvidence
+from retrain_core.redact import without_userinfo
+from retrain_core.spec.retrain_schedule import Metric
+from retrain_core.verdict.finding import Finding
+from retrain_trainer.check.look import NETWORK_SECONDS, NotSeen
+
+MAX_ANSWER = 1 << 20
+_SHOWN = 3
+"""Series that a message names."""
+
+
+def look(spec: Metric, secret: Mapping[str, str]) -> MetricEvidence:
+    """The value; ``secret`` has username and password, or token, or nothing.
+
+    Raises:
+        NotSeen: whatever is wrong with the way, the query or its answer.
+    """
+    prometheus = spec.prometheus
+    status, content = _answer(prometheus.url, prometheus.query, secret)
+    shown = without_userinfo(prometheus.url)
+    if status in (401, 403):
+        said = "" if secret else ", and no credentials are given"
+        raise NotSeen(Finding.METRICS_DENIED, f"{shown} answers {status}{said}")
+    answer = _parsed(content)
+    told = str(answer.get("error", "")) if answer else ""
+    if status in (400, 422) and told:
+        raise NotSeen(Finding.QUERY_REFUSED, told)
+    if answer is None or status != 200 or answer.get("status") != "success":
+        said = f"{shown} answers {status}" + (f": {told}" if told else ", not as Prometheus does")
+        raise NotSeen(Finding.METRICS_UNREACHABLE, said)
+    value = _value(answer.get("data"))
+    if not math.isfinite(value):
+        raise NotSeen(Finding.NOT_A_NUMBER, f"the value is {value}")
+    return MetricEvidence(value=repr(value))
+
+
+def _answer(url: str, query: str, secret: Mapping[str, str]) -> tuple[int, bytes]:
+    """Status and body."""
+    deadline = time.monotonic() + 2 * NETWORK_SECONDS
+    try:
+        with requests.get(
+            f"{url.rstrip('/')}/api/v1/query",
+            params={"query": query},
+            auth=_authorization(secret),
+            timeout=NETWORK_SECONDS,
+            stream=True,
+        ) as answer:
+            body = b""
+            for part in answer.iter_content(1 << 16):
+                body += part
+                if len(body) > MAX_ANSWER or time.monotonic() > deadline:
+                    said = f"{without_userinfo(url)} answers with too much, or too slowly"
+                    raise NotSeen(Finding.METRICS_UNREACHABLE, said)
+            return answer.status_code, body
+    except (requests.RequestException, ValueError) as error:
+        said = f"{without_userinfo(url)} cannot be reached: {_cause(error)}"
+        raise NotSeen(Finding.METRICS_UNREACHABLE, said) from error
+
+
+def _authorization(secret: Mapping[str, str]) -> Callable[[Request], Request]:
+    """As a function: without one requests looks for credentials in a ~/.netrc."""
+
+    def authorize(request: Request) -> Request:
+        if token := secret.get("token"):
+            request.headers["Authorization"] = f"Bearer {token}"
+        elif "username" in secret:
+            pair = f"{secret['username']}:{secret.get('password', '')}".encode()
+            request.headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
+        return request
+
+    return authorize
+
+
+def _cause(error: Exception) -> str:
+    """In few words: requests quotes whole addresses with their queries."""
+    innermost: BaseException = error
+    while (inner := innermost.__cause__ or innermost.__context__) is not None:
+        innermost = inner
+    return " ".join(str(innermost).split())[:120] or type(innermost).__name__
+
+
+def _parsed(content: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _value(data: Any) -> float:
+    try:
+        kind, result = data["resultType"], data["result"]
+        if kind == "scalar":
+            return float(result[1])
+        if kind != "vector":
+            said = f"the result is a {kind}, where one value is needed"
+            raise NotSeen(Finding.QUERY_REFUSED, said)
+        if not result:
+            raise NotSeen(Finding.NO_SERIES, "the query has no result")
+        if len(result) > 1:
+            shown = ", ".join(_labels(one["metric"]) for one in result[:_SHOWN])
+            more = f" and {len(result) - _SHOWN} more" if len(result) > _SHOWN else ""
+            raise NotSeen(Finding.SEVERAL_SERIES, f"{len(result)} series: {shown}{more}")
+        return float(result[0]["value"][1])
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise NotSeen(
+            Finding.METRICS_UNREACHABLE, "the answer is not that of Prometheus"
+        ) from error
+
+
+def _labels(metric: Mapping[str, Any]) -> str:
+    pairs = ",".join(f'{key}="{text}"' for key, text in metric.items() if key != "__name__")
+    return f"{metric.get('__name__', '')}{{{pairs}}}"[:80]

@@ -1,0 +1,97 @@
+"""The repository at the head of its branch, fetched once for all looks."""
+
+import os
+import shutil
+from functools import cached_property
+from pathlib import Path
+
+from retrain_core.outcome import Reason, RunFailed
+from retrain_trainer.check.look import Once, Setting
+from retrain_trainer.git import fetch_commit, object_id
+from retrain_trainer.job import Job
+from retrain_trainer.pipeline.project import Project, open_project
+
+FETCH_SECONDS = 90
+
+
+class Repository:
+    """The project's folder and its DVC project; both are made when they are first needed."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._folder = Once(self._fetch)
+        self._project = Once(self._open)
+        self._ids: dict[str, str | None] = {}
+
+    @property
+    def folder(self) -> Path:
+        """The project's folder.
+
+        Raises:
+            RunFailed: the source cannot be had.
+        """
+        return self._folder.get()
+
+    @property
+    def project(self) -> Project:
+        """The DVC project in it.
+
+        Raises:
+            RunFailed: as for ``folder``, or InvalidPipeline.
+        """
+        return self._project.get()
+
+    @property
+    def in_git(self) -> bool:
+        return self._setting.run.source.git is not None
+
+    def place(self, path: str) -> Path | None:
+        """Where ``path`` is on the disk; None where it is not, or leads out of the repository."""
+        found = (self.folder / path).resolve()
+        return found if found.exists() and found.is_relative_to(self._top.resolve()) else None
+
+    def git_id(self, path: str) -> str | None:
+        """Git's id of ``path``; None where it is not in the commit."""
+        if path not in self._ids:
+            self._ids[path] = object_id(self.folder, path)
+        return self._ids[path]
+
+    @cached_property
+    def _top(self) -> Path:
+        return self._setting.scratch / "repository" if self.in_git else self.folder
+
+    def _fetch(self) -> Path:
+        source = self._setting.run.source
+        if source.git is not None:
+            top = self._setting.scratch / "repository"
+            shutil.rmtree(top, ignore_errors=True)
+            self._setting.report.note(f"fetches {source.git.revision} of {source.git.url}")
+            fetch_commit(source.git, top, self._setting.access, seconds=FETCH_SECONDS)
+            return top / source.git.path
+        assert source.image is not None
+        folder = self._setting.image_source or Path(source.image.path)
+        if not folder.is_dir():
+            raise RunFailed(
+                Reason.SOURCE_NOT_FOUND,
+                f"spec.source.image.path: the image has no folder {folder}",
+            )
+        return folder
+
+    def _open(self) -> Project:
+        folder = self.folder
+        if not self.in_git:
+            # DVC writes beside what it reads, and an image's files are not ours.
+            copy = self._setting.scratch / "repository"
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(folder, copy, symlinks=True)
+            folder = copy
+        job = Job(
+            name="check",
+            uid="check",
+            spec=self._setting.run,
+            project=Path(os.path.abspath(folder)),
+            state=self._setting.scratch / "state",
+            tracking_uri=self._setting.tracking_uri or "",
+            local=self._setting.local,
+        )
+        return open_project(job)

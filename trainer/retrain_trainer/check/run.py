@@ -1,0 +1,94 @@
+"""Looks at all triggers: one that cannot be looked at hides no other."""
+
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from retrain_core.evidence import Evidence, Report, about, room
+from retrain_core.outcome import Reason, RunFailed
+from retrain_core.result import MAX_WORD
+from retrain_core.spec import Trigger
+from retrain_core.verdict.triggers import judge
+from retrain_trainer.check import fit, metric, release
+from retrain_trainer.check.look import NotSeen, Once, Setting
+from retrain_trainer.check.repository import Repository
+
+
+def check(triggers: Sequence[Trigger], setting: Setting) -> Report:
+    """What is seen of each of ``triggers``, none of them a clock. Raises nothing of its own."""
+    looks = _Looks(setting, room(len(triggers)))
+    return Report(triggers=[looks.at(trigger) for trigger in triggers])
+
+
+class _Looks:
+    def __init__(self, setting: Setting, room: int) -> None:
+        self._setting = setting
+        self._room = room
+        self._repository = Repository(setting)
+
+        def find() -> Any:
+            # Brings MLflow, which other triggers are spared.
+            from retrain_trainer.check.champion import find_champion
+
+            return find_champion(setting.run, setting.tracking_uri)
+
+        self._champion = Once(find)
+
+    def at(self, trigger: Trigger) -> Evidence:
+        """The evidence of one trigger, within its room."""
+        kind = _kind(trigger)
+        self._setting.report.step(f"look at {trigger.name} ({kind})")
+        digest = about(trigger, self._setting.run)
+
+        def made(seen: Any) -> Evidence:
+            base = Evidence(trigger=trigger.name, about=digest)
+            return base.model_copy(update={kind: seen})
+
+        def cannot(reason: str, message: str) -> Evidence:
+            said = self._setting.redact(message)
+            return fit.unseen(trigger.name, digest, reason, said, self._room)
+
+        try:
+            seen = self._look(trigger, lambda part: fit.size(made(part)) <= self._room)
+            evidence = made(seen)
+        except RunFailed as failure:
+            evidence = cannot(failure.reason, failure.message)
+        except NotSeen as failure:
+            evidence = cannot(failure.finding, failure.message)
+        except Exception as error:
+            for line in traceback.format_exc().splitlines():
+                self._setting.report.note(line)
+            evidence = cannot(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
+        self._tell(evidence, trigger)
+        return evidence
+
+    def _look(self, trigger: Trigger, fits: fit.Fits) -> Any:
+        setting = self._setting
+        if trigger.release is not None:
+            return release.look(trigger.release, setting.known.get(trigger.name), setting, fits)
+        if trigger.data is not None:
+            from retrain_trainer.check import data
+
+            return data.look(trigger.data, setting, self._repository, fits)
+        if trigger.drift is not None:
+            # pandas takes a second.
+            from retrain_trainer.check import drift
+
+            return drift.look(trigger, setting, self._repository, self._champion, fits)
+        assert trigger.metric is not None
+        return metric.look(trigger.metric, setting.metric_secrets(trigger.name))
+
+    def _tell(self, evidence: Evidence, trigger: Trigger) -> None:
+        report = self._setting.report
+        if evidence.unseen is not None:
+            report.warn(f"{evidence.unseen.reason}: {evidence.unseen.message}")
+            return
+        verdict = judge(evidence, trigger, self._setting.known.get(trigger.name))
+        assert verdict is not None
+        report.note(f"seen: {verdict.seen}"[:MAX_WORD])
+        report.note(f"{verdict.finding}: {verdict.message}")
+
+
+def _kind(trigger: Trigger) -> str:
+    kinds = ("release", "data", "drift", "metric")
+    return next(kind for kind in kinds if getattr(trigger, kind) is not None)

@@ -1,0 +1,42 @@
+"""Brings a file to this machine by its URL, with DVC's file systems and the run's settings."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dvc.config import ConfigError, RemoteNotFoundError
+from dvc.fs import get_cloud_fs
+
+from retrain_core.outcome import Reason, RunFailed
+from retrain_core.spec import Remote
+from retrain_trainer.pipeline.errors import causes, store_failure
+from retrain_trainer.pipeline.remote import CONNECT_SECONDS, READ_SECONDS
+
+
+def download(url: str, target: Path, remote: Remote) -> None:
+    """Write what is at ``url`` to ``target``; endpoint and region are those of ``remote``.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        RunFailed: the store, or InvalidSpec.
+    """
+    config: dict[str, object] = {"url": url}
+    if urlsplit(url).scheme == "s3":
+        named = {"endpointurl": remote.endpoint_url, "region": remote.region}
+        config |= {key: value for key, value in named.items() if value is not None}
+        config |= {"connect_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}
+    try:
+        kind, settings, path = get_cloud_fs({}, **config)
+        fs = kind(**settings)
+        if fs.isdir(path) or not fs.exists(path):
+            raise FileNotFoundError(url)
+        fs.get_file(path, str(target))
+    except (ConfigError, RemoteNotFoundError, ImportError) as error:
+        raise RunFailed(Reason.INVALID_SPEC, f"{url}: {error}") from error
+    except Exception as error:
+        failure = store_failure(error, url)
+        if failure is not None:
+            raise failure from error
+        if any(isinstance(cause, FileNotFoundError) for cause in causes(error)):
+            raise FileNotFoundError(url) from error
+        said = " ".join(str(error).split())[:300] or repr(error)
+        raise RunFailed(Reason.STORE_UNREACHABLE, f"{url} cannot be read: {said}") from error
