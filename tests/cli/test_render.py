@@ -106,6 +106,7 @@ def test_of_a_schedule_it_prints_the_cronjobs(laptop: Laptop) -> None:
     assert [(item["kind"], item["metadata"]["name"]) for item in made] == [
         ("CronJob", "toy-weekly"),
         ("CronJob", "toy-daily"),
+        ("CronJob", "toy-check"),
     ]
     assert {item["metadata"]["namespace"] for item in made} == {"team"}
     as_json = laptop.retrain("render", "-f", "schedule.yaml", "-n", "team", "-o", "json")
