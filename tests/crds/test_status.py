@@ -152,10 +152,15 @@ def test_a_run_is_told_in_one_line(server: Server) -> None:
 def test_a_schedule_tells_when_what_came_of_it_when_next_and_what_serves(server: Server) -> None:
     created = server.create({**complete_schedule(), "metadata": {"generateName": "columns-"}})
     name = created["metadata"]["name"]
-    last = {"name": "iris-weekly-1", "reason": "Trained", "startTime": "2026-03-02T08:00:00Z"}
+    last = {
+        "name": "iris-weekly-1",
+        "trigger": "weekly",
+        "reason": "Trained",
+        "startTime": "2026-03-02T08:00:00Z",
+    }
     status = {
         "observedGeneration": 1,
-        "conditions": [condition("Ready", "True", "Scheduled")],
+        "conditions": [condition("Ready", "True", "Waiting")],
         "active": ["iris-weekly-2"],
         "lastRun": last,
         "lastSuccessfulRun": {**last, "completionTime": "2026-03-02T08:01:00Z"},
@@ -177,8 +182,8 @@ def test_a_schedule_tells_when_what_came_of_it_when_next_and_what_serves(server:
     assert {line.pop(age)[-1] for age in ("AGE", "LAST")} <= {"s", "d", "y"}
     assert line == {
         "NAME": name,
-        "READY": "True",
-        "SUSPEND": "false",
+        "STATUS": "Waiting",
+        "TRIGGER": "weekly",
         "RESULT": "Trained",
         "NEXT": "2126-03-09T00:00:00+09:00",
         "CHAMPION": "7",

@@ -54,14 +54,21 @@ TRAINING_RUN_COLUMNS = [
 
 RETRAIN_SCHEDULE_COLUMNS = [
     _column(
-        "Ready", '.status.conditions[?(@.type=="Ready")].status', "Whether triggers are looked at."
+        "Status",
+        '.status.conditions[?(@.type=="Ready")].reason',
+        "Waiting for its triggers, Suspended, or what a person must put right.",
     ),
-    _column("Suspend", ".spec.suspend", "Whether nothing new starts.", "boolean"),
     _column("Last", ".status.lastRun.startTime", "When the last run started.", "date"),
+    _column("Trigger", ".status.lastRun.trigger", "What started the last run."),
     _column("Result", ".status.lastRun.reason", "What came of the last run."),
     _column("Next", ".status.nextScheduleTime", "When the clock starts the next run."),
     _column("Champion", ".status.championVersion", "The model version that serves."),
     AGE,
+    _wide(
+        "Checked",
+        '.status.conditions[?(@.type=="Checked")].reason',
+        "Whether the other triggers could be looked at.",
+    ),
     _wide("Last run", ".status.lastRun.name", "The run that started last."),
     _wide("Last success", ".status.lastSuccessfulRun.name", "The last run that ended well."),
     _wide(

@@ -98,6 +98,8 @@ class RunSummary(ResultModel):
 
     name: ObjectName
     """The TrainingRun's name."""
+    trigger: Annotated[str, StringConstraints(max_length=63)] | None = None
+    """Name of the trigger that started it."""
     reason: Annotated[str, StringConstraints(max_length=1024)] | None = None
     """The reason of its condition Succeeded."""
     start_time: Time | None = None

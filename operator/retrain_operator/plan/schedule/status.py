@@ -153,6 +153,7 @@ def _summary(run: Object) -> Object:
     status = run.get("status") or {}
     found = {
         "name": objects.name(run),
+        "trigger": (status.get("trigger") or {}).get("name"),
         "reason": reason_of(status),
         "startTime": status.get("startTime"),
         "completionTime": status.get("completionTime"),
