@@ -1,10 +1,10 @@
 """Print docs/reasons.md, the reference of outcomes, from the table in retrain_core."""
 
 from retrain_core.outcome import FIRST_OF_OPERATOR, OUTCOMES, Activity, Outcome
-from retrain_core.verdict.finding import REMEDIES, Finding
+from retrain_core.verdict.finding import MEANINGS, REMEDIES
 
 HEAD = """\
-<!-- Written by `make generate` from core/retrain_core/outcome.py and scripts/reasons.py. -->
+<!-- Written by `make generate` from the tables in core/retrain_core and scripts/reasons.py. -->
 # Reasons and exit codes
 
 How a run stands is one word: the reason of the condition `Succeeded` in its status, the column
@@ -56,21 +56,6 @@ found.
 | reason | what it means |
 |---|---|"""
 
-FINDINGS = {
-    Finding.RECORDED: "The first look: what is there is recorded and not trained.",
-    Finding.NEW_TAG: "`release`: the tags that the message names are trained, each once.",
-    Finding.NO_NEW_TAG: "`release`: every tag that matches is known.",
-    Finding.TAG_MOVED: "`release`: a known tag leads to another commit, which is not trained.",
-    Finding.DATA_CHANGED: "`data`: the message says which path, from what, to what.",
-    Finding.DATA_UNCHANGED: "`data`: as when a run was last started for it.",
-    Finding.DRIFTED: "`drift`: the message names the columns and their scores.",
-    Finding.NOT_DRIFTED: "`drift`: too few columns reach the threshold, or none.",
-    Finding.ALREADY_TRAINED: "`drift`: a run was started for the same data and champion already.",
-    Finding.THRESHOLD_CROSSED: "`metric`: a run is due.",
-    Finding.WITHIN_THRESHOLD: "`metric`: nothing is to be done.",
-    Finding.GAVE_UP: "Six runs have failed: nothing is started until there is something new.",
-}
-
 BLIND = """
 Where a trigger could not be looked at, nothing is started, and the condition `Checked` is `False`.
 The reason is one of the tables above (`SourceDenied`, say) or one of these:
@@ -100,7 +85,7 @@ def main() -> None:
     print(FROM_OPERATOR)
     print_rows([row for row in rows if _of_operator(row)])
     print(TRIGGERS)
-    for finding, meaning in FINDINGS.items():
+    for finding, meaning in MEANINGS.items():
         print(f"| `{finding}` | {meaning} |")
     print(BLIND)
     for finding, remedy in REMEDIES.items():

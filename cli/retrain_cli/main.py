@@ -141,12 +141,13 @@ def check(filename: Path, source: Path | None, output: str | None) -> None:
     """Print what each trigger of a RetrainSchedule sees now, and whether it would train.
 
     Nothing is started or recorded. What is known already is taken from the manifest's status:
-    `kubectl get rsched NAME -o yaml | retrain check -f -` decides as the cluster would. Credentials
+    `kubectl get rsched NAME -o yaml | retrain check -f -` knows what the cluster does; whether a
+    run may start now (cooldown, active runs) is the operator's to say. Credentials
     are those of the environment (AWS_*, MLFLOW_TRACKING_*, PROMETHEUS_USERNAME and
     PROMETHEUS_PASSWORD or PROMETHEUS_TOKEN) and of your git.
 
-    The exit code is 0 if every trigger could be looked at; else the one of the first reason why
-    not, as for `retrain run`, or 1 if no run has such a reason.
+    The exit code is 0 if every trigger could be looked at; else that of the first reason why not,
+    as for `retrain run`, or 1 if no run ends with that reason.
     """
     from retrain_cli.check import Options, check_manifest
 

@@ -186,5 +186,6 @@ def about(trigger: Trigger, run: TrainingRunSpec) -> str:
     elif trigger.drift is not None:
         said = ["drift", run.model and run.model.name, trigger.drift.current]
     else:
-        said = ["metric"]
+        assert trigger.metric is not None
+        said = ["metric", trigger.metric.prometheus.url, trigger.metric.prometheus.query]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]

@@ -16,7 +16,10 @@ from support.pod_security import violations
 OWNER = Schedule("iris", "ml", "uid")
 TRAINER = TrainerSettings("trainer:1", "Never")
 GIT = {"url": "https://git.example.com/team/iris.git"}
-RUN: dict[str, Any] = {"source": {"git": GIT}, "mlflow": {"trackingURI": "https://mlflow.example.com"}}
+RUN: dict[str, Any] = {
+    "source": {"git": GIT},
+    "mlflow": {"trackingURI": "https://mlflow.example.com"},
+}
 RELEASE = {"name": "release", "release": {"tagPattern": "v*"}}
 QUALITY = {
     "name": "quality",

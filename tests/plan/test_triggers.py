@@ -20,6 +20,7 @@ from plan.triggering import (
     tag,
 )
 from retrain_core import names
+from retrain_core.crd.status import MAX_FIRINGS
 from retrain_core.evidence import Tag, Unseen
 from retrain_operator.kube import objects
 from retrain_operator.plan.schedule.retries import MAX_RETRIES, delay
@@ -97,6 +98,8 @@ def test_a_check_that_was_made_before_the_pattern_changed_says_nothing() -> None
     life.schedule["spec"]["triggers"] = [{"name": "release", "release": {"tagPattern": "*"}}]
     life.settle()
     assert life.runs == []
+    assert "reason" not in life.told("release")
+    assert life.told("release")["message"] == "no check has ended yet."
 
 
 def test_a_release_heeds_no_cooldown_and_is_cancelled_by_nothing() -> None:
@@ -216,6 +219,7 @@ def test_a_failed_run_is_tried_again_later_each_time_and_given_up_in_the_end() -
     for _ in range(3):
         life.now += 24 * HOUR
         life.look(quality=metric(0.8))
+        assert life.told("quality")["reason"] == "GaveUp"
     assert life.active == []
     life.look(quality=metric(0.95))
     life.look(quality=metric(0.8))
@@ -289,14 +293,66 @@ def test_suspended_starts_nothing_and_keeps_what_only_releases_would_lose() -> N
     assert life.releases == ["v1.1.0"]
 
 
-def test_replace_cancels_first_and_starts_when_all_has_ended() -> None:
-    life = Life.of(QUALITY, DATA, concurrencyPolicy="Replace", cooldownSeconds=0)
-    life.look(quality=metric(0.8), data=data("a"))
-    life.look(quality=metric(0.95), data=data("b"))
+def test_replace_cancels_what_the_same_trigger_has_started_and_starts_when_it_has_ended() -> None:
+    life = Life.of(DATA, concurrencyPolicy="Replace", cooldownSeconds=0)
+    for id_ in "abc":
+        life.look(data=data(id_))
     assert [run["spec"].get("cancel") for run in life.runs] == [True]
     life.end("Cancelled")
     life.settle()
     assert len(life.active) == 1
+
+
+def test_two_triggers_that_stay_bad_do_not_cancel_each_other() -> None:
+    life = Life.of(QUALITY, DATA, concurrencyPolicy="Replace", cooldownSeconds=0)
+    life.look(quality=metric(0.8), data=data("a"))
+    life.look(quality=metric(0.8), data=data("b"))
+    assert "waits for the end of" in life.told("data")["waits"]
+    assert [run["spec"].get("cancel") for run in life.runs] == [None]
+    life.end("Trained")
+    life.settle()
+    assert len(life.runs) == 2
+
+
+def test_a_trigger_that_comes_again_under_its_old_name_takes_no_old_run_for_its_own() -> None:
+    life = Life.of(DATA, cooldownSeconds=0)
+    for id_ in "ab":
+        life.look(data=data(id_))
+    life.end("Trained")
+    life.settle()
+    life.schedule["spec"]["triggers"] = [QUALITY]
+    life.look(quality=metric(0.95))
+    life.schedule["spec"]["triggers"] = [DATA]
+    for id_ in "bc":
+        life.look(data=data(id_))
+    assert len(life.runs) == 2
+    assert len(life.active) == 1
+
+
+def test_of_a_trigger_that_became_about_something_else_nothing_is_tried_again() -> None:
+    life = Life.of(DATA, cooldownSeconds=0)
+    for id_ in "ab":
+        life.look(data=data(id_))
+    life.schedule["spec"]["triggers"] = [{"name": "data", "data": {"paths": ["other.dvc"]}}]
+    life.look(data=data("x"))
+    life.end("StageFailed")
+    life.settle()
+    assert life.told("data")["known"] == "x"
+    assert "due" not in life.told("data")
+
+
+def test_no_more_releases_wait_than_a_status_can_hold() -> None:
+    life = Life.of(RELEASE, concurrencyPolicy="Allow", successfulRunsHistoryLimit=100)
+    life.look(release=[])
+    tags = [tag(number) for number in range(1, 61)]
+    for _ in range(3):
+        life.look(release=tags)
+    assert len(life.told("release")["started"]) == MAX_FIRINGS
+    assert "40 runs are due or active" in life.told("release")["message"]
+    while life.active:
+        life.end("Trained")
+    life.look(release=tags)
+    assert life.releases == [one.name for one in tags]
 
 
 def test_allow_waits_for_nothing() -> None:
@@ -377,9 +433,11 @@ def test_a_level_that_stays_bad_never_has_two_runs_at_once_nor_in_a_cooldown(
     life = Life.of(QUALITY, DATA, failedRunsHistoryLimit=100, successfulRunsHistoryLimit=100)
     life.look(quality=metric(0.95), data=data("a"))
     ends = []
+    done = set()
     for _ in range(draw.draw(st.integers(1, 20))):
         runs = len(life.runs)
-        match draw.draw(st.sampled_from(["check", "pass", "crash", "end", "fail"])):
+        done.add(what := draw.draw(st.sampled_from(["check", "pass", "crash", "end", "fail"])))
+        match what:
             case "check":
                 life.now += minutes(10)
                 value = draw.draw(st.sampled_from([0.8, 0.7, 0.95]))
@@ -396,3 +454,11 @@ def test_a_level_that_stays_bad_never_has_two_runs_at_once_nor_in_a_cooldown(
         assert len(life.active) <= 1
         if len(life.runs) > runs and ends:
             assert life.now - ends[-1] >= HOUR
+    # It starts again in the end; after failures perhaps later, or not at all once it has given up.
+    failed = "fail" in done
+    life.settle()
+    for run in life.active:
+        life.end("Trained", run)
+    life.now += HOUR
+    life.look(quality=metric(0.8), data=data("a"))
+    assert life.active or failed

@@ -9,6 +9,7 @@ from typing import Any
 from plan.builders import NOW, SETTINGS
 from retrain_core import names
 from retrain_core.build.cronjob import Schedule
+from retrain_core.crd.status import RetrainScheduleStatus
 from retrain_core.evidence import (
     DataEvidence,
     DriftEvidence,
@@ -24,7 +25,9 @@ from retrain_core.status import timestamp
 from retrain_core.verdict.release import KnownTags, as_text, tag_print
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import CRON_JOB, TRAINING_RUN, Object
+from retrain_operator.plan.schedule.firing import run_name
 from retrain_operator.plan.schedule.plan import plan_schedule
+from retrain_operator.plan.schedule.triggers import stored
 from retrain_operator.plan.schedule.types import (
     Apply,
     Check,
@@ -71,7 +74,6 @@ class Life:
     now: datetime = NOW
     checks: list[Check] = field(default_factory=list)
     runs: list[Object] = field(default_factory=list)
-    deleted: set[str] = field(default_factory=set)
     cron_jobs: list[Object] = field(default_factory=list)
 
     @classmethod
@@ -88,12 +90,17 @@ class Life:
 
     def seen(self) -> Seen:
         known = {objects.name(run) for run in self.runs}
+        begun = {
+            run_name(OWNER, state.name, firing)
+            for state in stored(self.schedule).values()
+            for firing in state.started
+        }
         return Seen(
             copy.deepcopy(self.schedule),
             cron_jobs=self.cron_jobs,
             checks=self.checks,
             runs=[copy.deepcopy(run) for run in self.runs],
-            lost=frozenset(self.deleted - known),
+            lost=frozenset(begun - known),
         )
 
     def planned(self) -> SchedulePlan:
@@ -105,6 +112,7 @@ class Life:
         for action in decided.actions[:actions]:
             self._do(action)
         if status and actions >= len(decided.actions):
+            RetrainScheduleStatus.model_validate(decided.status)
             self.schedule["status"] = copy.deepcopy(decided.status)
         return decided
 
@@ -140,7 +148,6 @@ class Life:
 
     def delete(self, run: Object) -> None:
         self.runs.remove(run)
-        self.deleted.add(objects.name(run))
 
     def told(self, name: str) -> Object:
         triggers = (self.schedule.get("status") or {}).get("triggers") or ()
@@ -185,7 +192,6 @@ class Life:
                         run["spec"] |= body["spec"]
             case Delete(kind, item) if kind is TRAINING_RUN:
                 self.runs = [run for run in self.runs if objects.uid(run) != objects.uid(item)]
-                self.deleted.add(objects.name(item))
             case Delete(_, item):
                 self.checks = [
                     one for one in self.checks if one.job["metadata"] != item["metadata"]

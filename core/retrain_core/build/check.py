@@ -122,7 +122,11 @@ def _pod_template(
             "containers": [_container(spec, run, settings)],
             "volumes": [
                 *scratch_volumes(names.CHECK_ANNOTATION),
-                *(secret_volume(name, secret) for name, secret, _ in _mounted(spec, run)),
+                # One that is missing is told of the trigger that wants it.
+                *(
+                    secret_volume(name, secret, optional=name != names.GIT_SECRET_VOLUME)
+                    for name, secret, _ in _mounted(spec, run)
+                ),
                 *pod.get("volumes", []),
             ],
         },
@@ -133,7 +137,7 @@ def _container(
     spec: RetrainScheduleSpec, run: TrainingRunSpec, settings: TrainerSettings
 ) -> dict[str, Any]:
     pod = run.pod
-    command = [names.TRAINER_PYTHON, "-P", "-m", "retrain_trainer", CHECK]
+    command = [names.TRAINER_PYTHON, "-P", "-m", "retrain_trainer", names.CHECK_CONTAINER]
     if git_secret(run):
         command += ["--git-secret", names.GIT_SECRET_FOLDER]
     if any(_metrics_secrets(spec)):

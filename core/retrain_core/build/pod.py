@@ -183,9 +183,11 @@ def scratch_volumes(annotation: str) -> list[dict[str, Any]]:
     ]
 
 
-def secret_volume(name: str, secret: str) -> dict[str, Any]:
-    """Readable by the group of the pod alone, as ssh wants it."""
-    return {"name": name, "secret": {"secretName": secret, "defaultMode": 0o400}}
+def secret_volume(name: str, secret: str, *, optional: bool = False) -> dict[str, Any]:
+    """Readable by the group of the pod alone, as ssh wants it; ``optional``: the pod starts too
+    where there is no such Secret."""
+    content: dict[str, Any] = {"secretName": secret, "defaultMode": 0o400}
+    return {"name": name, "secret": content | ({"optional": True} if optional else {})}
 
 
 def read_only(volume: str, folder: str) -> dict[str, Any]:

@@ -16,7 +16,8 @@ MAX_FIRINGS = 40
 Generation = Annotated[int, Field(ge=0, le=2**53, json_schema_extra={"format": "int64"})]
 Time = Annotated[datetime, Field(json_schema_extra={"maxLength": 32})]
 ObjectName = Annotated[str, StringConstraints(max_length=253)]
-Sentence = Annotated[str, StringConstraints(max_length=1024)]
+MAX_SENTENCE = 1024
+Sentence = Annotated[str, StringConstraints(max_length=MAX_SENTENCE)]
 UID = Annotated[str, StringConstraints(max_length=64)]
 BY_TYPE = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
 BY_NAME = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
@@ -112,7 +113,7 @@ class Firing(ResultModel):
     """A reason to train, once: its run's name is made of schedule, trigger, episode and retry."""
 
     episode: Annotated[str, StringConstraints(max_length=320)]
-    """Tag and commit of a release, else a number."""
+    """Tag and commit of a release, else the uid of the check that saw it."""
     retry: Annotated[int, Field(ge=0, le=MAX_INT32)] = 0
     """How many runs for it have failed."""
     not_before: Time | None = None
@@ -156,8 +157,6 @@ class TriggerStatus(ResultModel):
         list[ColumnScore], Field(max_length=MAX_SCORES, json_schema_extra=ATOMIC)
     ] = []
     """Drift of the columns, the highest first."""
-    firings: Annotated[int, Field(ge=0, le=MAX_INT32)] = 0
-    """How many reasons to train there have been, releases apart."""
     due: Firings = []
     """Reasons to train that have not started yet."""
     started: Firings = []

@@ -206,9 +206,9 @@ class RetrainScheduleSpec(SpecModel):
     check: Check = Check()
     """The pod that looks at the triggers that are no clock."""
     cooldown_seconds: Count = 3600
-    """How long after a run that ended well new data, drift or a metric start no other."""
+    """How long after a run that ended well no new data, drift or metric starts another."""
     concurrency_policy: Literal["Forbid", "Allow", "Replace"] = "Forbid"
-    """What a trigger does while a run is active: wait, start another, or cancel it first."""
+    """What a trigger does while a run is active: wait, start another, or cancel an older one first."""
     suspend: bool = False
     """While true nothing new starts, from any trigger."""
     successful_runs_history_limit: Annotated[int, Field(ge=0, le=100)] = 3

@@ -40,6 +40,22 @@ class Finding(StrEnum):
     CHECK_FAILED = "CheckFailed"
 
 
+MEANINGS: dict[Finding, str] = {
+    Finding.RECORDED: "The first look: what is there is recorded and not trained.",
+    Finding.NEW_TAG: "`release`: the tags that the message names are trained, each once.",
+    Finding.NO_NEW_TAG: "`release`: every tag that matches is known.",
+    Finding.TAG_MOVED: "`release`: a known tag leads to another commit, which is not trained.",
+    Finding.DATA_CHANGED: "`data`: the message says which path, from what, to what.",
+    Finding.DATA_UNCHANGED: "`data`: as when a run was last started for it.",
+    Finding.DRIFTED: "`drift`: the message names the columns and their scores.",
+    Finding.NOT_DRIFTED: "`drift`: too few columns reach the threshold, or none.",
+    Finding.ALREADY_TRAINED: "`drift`: a run was started for the same data and champion already.",
+    Finding.THRESHOLD_CROSSED: "`metric`: a run is due.",
+    Finding.WITHIN_THRESHOLD: "`metric`: nothing is to be done.",
+    Finding.GAVE_UP: "Six runs have failed: nothing is started until there is something new.",
+}
+"""What it means that a look has found this."""
+
 REMEDIES: dict[Finding, str] = {
     Finding.NO_REPOSITORY: "Only spec.source.git has tags and branches: name one there.",
     Finding.TOO_MANY_TAGS: "Narrow tagPattern: v2.* instead of v*, say.",

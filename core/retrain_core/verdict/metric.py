@@ -11,16 +11,24 @@ GAVE_UP = "gave up"
 
 
 def judge(seen: MetricEvidence, spec: Metric, known: str | None) -> Verdict:
-    """A cause while the value is beyond the threshold; NaN is not."""
+    """A cause while the value is beyond the threshold.
+
+    Raises:
+        ValueError: the value is no finite number.
+    """
     value = float(seen.value)
+    if not math.isfinite(value):
+        raise ValueError(f"{seen.value} is no evidence")
     if spec.above is not None:
         limit, side, crossed = spec.above, "above", value > spec.above
     else:
         assert spec.below is not None
         limit, side, crossed = spec.below, "below", value < spec.below
     shown = f"{value:g}"
-    if not crossed or not math.isfinite(value):
+    if not crossed:
         return Verdict(Finding.WITHIN_THRESHOLD, f"{value:g} is not {side} {limit:g}", shown, None)
     evidence = f"{value:g} is {side} {limit:g}"
-    causes = () if known == GAVE_UP else (Cause(evidence),)
-    return Verdict(Finding.THRESHOLD_CROSSED, evidence, shown, known, causes)
+    if known == GAVE_UP:
+        said = f"{evidence}; too many runs have failed: none starts until it is good again"
+        return Verdict(Finding.GAVE_UP, said, shown, known)
+    return Verdict(Finding.THRESHOLD_CROSSED, evidence, shown, known, (Cause(evidence),))

@@ -15,7 +15,7 @@ _TAG_BYTES, _COMMIT_BYTES = 4, 2
 _PRINT = _TAG_BYTES + _COMMIT_BYTES
 """Bytes of a tag's print: no padding in base64. That two of a thousand tags share the first four
 is one case in ten thousand; the other two only tell that a tag has moved."""
-MAX_TAGS = (MAX_KNOWN - 1) // (_PRINT * 4 // 3)
+MAX_KNOWN_TAGS = (MAX_KNOWN - 1) // (_PRINT * 4 // 3)
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,9 @@ def judge(seen: ReleaseEvidence, spec: Release, known: str | None) -> Verdict:
 
     The first looks record what is there, in as many pages as it takes, and train nothing, or the
     highest tag alone (``trainExisting``).
+
+    Raises:
+        ValueError: more tags than can be known.
     """
     before = KnownTags.of(known)
     shown = f"{_count(seen.total)} match {spec.tag_pattern}"
@@ -84,6 +87,8 @@ def judge(seen: ReleaseEvidence, spec: Release, known: str | None) -> Verdict:
         return _recorded(seen, spec, before, shown)
     new = [tag for tag, standing in before.standing(seen.tags) if standing == "New"]
     now = before.having(map(tag_print, new), complete=True)
+    if len(now.prints) > MAX_KNOWN_TAGS:
+        raise ValueError("more tags than can be known")
     moved = [tag for tag, standing in before.standing(seen.moved) if standing == "Moved"]
     said = []
     if new:

@@ -126,14 +126,16 @@ class _Look:
         """Those of triggers, live where the store has none: absence is no evidence."""
         owner = Schedule(self.key[1], self.key[0], objects.uid(self.schedule))
         for state in stored(self.schedule).values():
-            for firing in (*state.due, *state.started):
+            # Of what is due only the first can start next.
+            for firing in (*state.due[:1], *state.started):
                 name = run_name(owner, state.name, firing)
                 known = self.store.run((self.key[0], name))
                 if known is not None and objects.controlled_by(known, self.schedule):
                     continue
                 run = await self.client.get(TRAINING_RUN, self.key[0], name)
                 if run is None:
-                    self.lost.add(name)
+                    if firing in state.started:
+                        self.lost.add(name)
                 elif objects.controlled_by(run, self.schedule):
                     self.store.put(TRAINING_RUN, run)
                 else:

@@ -10,11 +10,15 @@ import pandas as pd
 import requests
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_core.redact import without_userinfo
 from retrain_core.verdict.finding import Finding
-from retrain_trainer.check.look import NETWORK_SECONDS, NotSeen, Setting
+from retrain_trainer.check import http
+from retrain_trainer.check.look import NotSeen, Setting
 from retrain_trainer.check.repository import Repository
 from retrain_trainer.profile import NotATableError, table_at
+
+DOWNLOAD_SECONDS = 120.0
+MAX_BYTES = 1 << 30
+"""Of today's data over http: a check is a small pod."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ def read_current(current: str, setting: Setting, repository: Repository) -> Curr
         NotSeen: DataNotFound, NotATable.
         RunFailed: the store or the repository does not answer as it should.
     """
-    shown = without_userinfo(current)
+    shown = http.shown(current)
     try:
         file = _file(current, setting, repository)
     except FileNotFoundError:
@@ -59,7 +63,7 @@ def _file(current: str, setting: Setting, repository: Repository) -> Path:
         return _existing(Path(parts.path))
     # Its ending tells how it is packed.
     target = setting.scratch / f"current-{os.path.basename(parts.path)}"
-    setting.report.note(f"reads {without_userinfo(current)}")
+    setting.report.note(f"reads {http.shown(current)}")
     if parts.scheme in ("http", "https"):
         _get(current, target)
     else:
@@ -90,20 +94,22 @@ def _own(path: str, repository: Repository) -> Path:
 
 
 def _get(url: str, target: Path) -> None:
-    shown = without_userinfo(url)
+    shown = http.shown(url)
     try:
-        with requests.get(url, timeout=NETWORK_SECONDS, stream=True) as answer:
-            _heed(answer.status_code, url, shown)
+        with http.get(url, {}, seconds=DOWNLOAD_SECONDS, most=MAX_BYTES) as (status, body):
+            _heed(status, shown)
             with open(target, "wb") as file:
-                file.writelines(answer.iter_content(1 << 20))
+                file.writelines(body)
+    except http.TooMuch as error:
+        raise RunFailed(Reason.STORE_UNREACHABLE, str(error)) from error
     except requests.RequestException as error:
-        said = f"{shown} cannot be reached: {' '.join(str(error).split())[:150]}"
+        said = f"{shown} cannot be reached: {http.cause(error)}"
         raise RunFailed(Reason.STORE_UNREACHABLE, said) from error
 
 
-def _heed(status: int, url: str, shown: str) -> None:
+def _heed(status: int, shown: str) -> None:
     if status in (404, 410):
-        raise FileNotFoundError(url)
+        raise FileNotFoundError(shown)
     if status in (401, 403):
         raise RunFailed(Reason.STORE_DENIED, f"{shown} answers {status}")
     if status != 200:

@@ -2,18 +2,15 @@
 
 import json
 import math
-import time
-from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import requests
-from requests import PreparedRequest as Request
 
 from retrain_core.evidence import MetricEvidence
-from retrain_core.redact import without_userinfo
 from retrain_core.spec.retrain_schedule import Metric
 from retrain_core.verdict.finding import Finding
+from retrain_trainer.check import http
 from retrain_trainer.check.look import NETWORK_SECONDS, NotSeen
 
 MAX_ANSWER = 1 << 20
@@ -29,9 +26,9 @@ def look(spec: Metric, secret: Mapping[str, str]) -> MetricEvidence:
     """
     prometheus = spec.prometheus
     status, content = _answer(prometheus.url, prometheus.query, secret)
-    shown = without_userinfo(prometheus.url)
+    shown = http.shown(prometheus.url)
     if status in (401, 403):
-        said = "" if secret else ", and no credentials are given"
+        said = "" if secret else f", and {_no_credentials(spec)}"
         raise NotSeen(Finding.METRICS_DENIED, f"{shown} answers {status}{said}")
     answer = _parsed(content)
     told = str(answer.get("error", "")) if answer else ""
@@ -46,49 +43,30 @@ def look(spec: Metric, secret: Mapping[str, str]) -> MetricEvidence:
     return MetricEvidence(value=repr(value))
 
 
+def _no_credentials(spec: Metric) -> str:
+    reference = spec.prometheus.secret_ref
+    if reference is None:
+        return "metric.prometheus.secretRef is not set"
+    return f"the Secret {reference.name} is not there, or has neither username nor token"
+
+
 def _answer(url: str, query: str, secret: Mapping[str, str]) -> tuple[int, bytes]:
     """Status and body."""
-    deadline = time.monotonic() + 2 * NETWORK_SECONDS
+    address = f"{url.rstrip('/')}/api/v1/query"
     try:
-        with requests.get(
-            f"{url.rstrip('/')}/api/v1/query",
+        with http.get(
+            address,
+            secret,
             params={"query": query},
-            auth=_authorization(secret),
-            timeout=NETWORK_SECONDS,
-            stream=True,
-        ) as answer:
-            body = b""
-            for part in answer.iter_content(1 << 16):
-                body += part
-                if len(body) > MAX_ANSWER or time.monotonic() > deadline:
-                    said = f"{without_userinfo(url)} answers with too much, or too slowly"
-                    raise NotSeen(Finding.METRICS_UNREACHABLE, said)
-            return answer.status_code, body
+            seconds=2 * NETWORK_SECONDS,
+            most=MAX_ANSWER,
+        ) as (status, body):
+            return status, b"".join(body)
+    except http.TooMuch as error:
+        raise NotSeen(Finding.METRICS_UNREACHABLE, str(error)) from error
     except (requests.RequestException, ValueError) as error:
-        said = f"{without_userinfo(url)} cannot be reached: {_cause(error)}"
+        said = f"{http.shown(url)} cannot be reached: {http.cause(error)}"
         raise NotSeen(Finding.METRICS_UNREACHABLE, said) from error
-
-
-def _authorization(secret: Mapping[str, str]) -> Callable[[Request], Request]:
-    """As a function: without one requests looks for credentials in a ~/.netrc."""
-
-    def authorize(request: Request) -> Request:
-        if token := secret.get("token"):
-            request.headers["Authorization"] = f"Bearer {token}"
-        elif "username" in secret:
-            pair = f"{secret['username']}:{secret.get('password', '')}".encode()
-            request.headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
-        return request
-
-    return authorize
-
-
-def _cause(error: Exception) -> str:
-    """In few words: requests quotes whole addresses with their queries."""
-    innermost: BaseException = error
-    while (inner := innermost.__cause__ or innermost.__context__) is not None:
-        innermost = inner
-    return " ".join(str(innermost).split())[:120] or type(innermost).__name__
 
 
 def _parsed(content: bytes) -> dict[str, Any] | None:

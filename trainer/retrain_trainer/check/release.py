@@ -6,8 +6,7 @@ from retrain_core.evidence import MAX_TAGS, ReleaseEvidence, Tag
 from retrain_core.result import MAX_WORD
 from retrain_core.spec.retrain_schedule import Release
 from retrain_core.verdict.finding import Finding
-from retrain_core.verdict.release import MAX_TAGS as MAX_MATCHING
-from retrain_core.verdict.release import KnownTags, as_text, matches, tag_print
+from retrain_core.verdict.release import MAX_KNOWN_TAGS, KnownTags, as_text, matches, tag_print
 from retrain_trainer.check.fit import Fits, largest
 from retrain_trainer.check.look import NotSeen, Setting
 from retrain_trainer.git import list_tags
@@ -32,10 +31,13 @@ def look(spec: Release, known: str | None, setting: Setting, fits: Fits) -> Rele
         if len(name) <= MAX_WORD and matches(spec.tag_pattern, name)
     ]
     setting.report.note(f"{len(tags)} tags match {spec.tag_pattern}")
-    if len(tags) > MAX_MATCHING:
-        said = f"{len(tags)} tags match {spec.tag_pattern}: at most {MAX_MATCHING} can be told"
+    before = KnownTags.of(known)
+    # Those that were deleted since stay known.
+    ever = len({*before.prints, *map(tag_print, tags)})
+    if ever > MAX_KNOWN_TAGS:
+        said = f"{ever} tags have matched {spec.tag_pattern}: at most {MAX_KNOWN_TAGS} can be known"
         raise NotSeen(Finding.TOO_MANY_TAGS, said)
-    return evidence(tags, KnownTags.of(known), spec, fits)
+    return evidence(tags, before, spec, fits)
 
 
 def evidence(tags: Sequence[Tag], known: KnownTags, spec: Release, fits: Fits) -> ReleaseEvidence:

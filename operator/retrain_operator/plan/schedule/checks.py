@@ -1,10 +1,14 @@
-"""What the checks report: each is read once, in the order in which they were made."""
+"""What the checks report: each is read once, in the order in which they were made.
+
+One that has ended after a newer one was read is not read any more.
+"""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from retrain_core import names
 from retrain_core.build.check import build_check
-from retrain_core.crd.status import MAX_FIRINGS, Firing, LastCheck, TriggerStatus
+from retrain_core.crd.status import MAX_FIRINGS, MAX_SENTENCE, Firing, LastCheck, TriggerStatus
 from retrain_core.evidence import Evidence, Report, parse_report
 from retrain_core.spec import Trigger
 from retrain_core.verdict.finding import Finding, Verdict
@@ -18,9 +22,10 @@ from retrain_operator.plan.status import sentence, terminated
 
 KEPT = 3
 """Checks whose logs can still be read."""
-MAX_SENTENCE = 1024
 _SETTLED = (Finding.NOT_DRIFTED, Finding.WITHIN_THRESHOLD, Finding.RECORDED)
 """After these nothing that was due is due any more."""
+_AS_BEFORE = (Finding.NO_NEW_TAG, Finding.DATA_UNCHANGED, Finding.ALREADY_TRAINED)
+"""After these a trigger that gave up has nothing new to go on with."""
 
 
 def wanted_check(s: Situation, states: States) -> Object | None:
@@ -112,7 +117,7 @@ def _read(
     state: TriggerStatus, evidence: Evidence, trigger: Trigger, check: Check
 ) -> TriggerStatus:
     """``state`` after a look; one of another kind than the trigger's is none."""
-    said = {"last_checked": objects.created(check.job)}
+    said: dict[str, Any] = {"last_checked": objects.created(check.job)}
     if evidence.unseen is not None:
         words = sentence(evidence.unseen.message, MAX_SENTENCE)
         return state.model_copy(update={**said, "reason": evidence.unseen.reason, "message": words})
@@ -120,23 +125,27 @@ def _read(
         verdict = judge(evidence, trigger, state.known)
     except ValueError:
         return state
-    if verdict is None or len(state.due) + len(verdict.causes) > MAX_FIRINGS:
-        # So many releases wait that no more can be kept: the next check tells of these again.
+    if verdict is None:
         return state
+    waiting = len(state.due) + len(state.started)
+    if waiting + len(verdict.causes) > MAX_FIRINGS:
+        words = f"{waiting} runs are due or active already: the next checks tell of more"
+        return state.model_copy(update={**said, "message": sentence(words)})
+    if not (state.reason == Finding.GAVE_UP and verdict.finding in _AS_BEFORE):
+        said["reason"] = str(verdict.finding)
+        said["message"] = sentence(verdict.message, MAX_SENTENCE)
     now = state.model_copy(
         update={
             **said,
-            "reason": str(verdict.finding),
-            "message": sentence(verdict.message, MAX_SENTENCE),
             "seen": sentence(verdict.seen, MAX_SENTENCE),
             "known": verdict.known,
             "scores": evidence.drift.scores if evidence.drift else [],
         }
     )
-    return _due(now, verdict)
+    return _due(now, verdict, check)
 
 
-def _due(state: TriggerStatus, verdict: Verdict) -> TriggerStatus:
+def _due(state: TriggerStatus, verdict: Verdict, check: Check) -> TriggerStatus:
     """``state`` with the causes of ``verdict`` due, each once."""
     if state.type == "Release":
         return _releases(state, verdict)
@@ -149,8 +158,7 @@ def _due(state: TriggerStatus, verdict: Verdict) -> TriggerStatus:
     (cause,) = verdict.causes
     waiting = state.due[0] if state.due else None
     if waiting is None or (waiting.retry and state.type == "Data"):
-        state = state.model_copy(update={"firings": state.firings + 1})
-        waiting = Firing(episode=str(state.firings))
+        waiting = Firing(episode=objects.uid(check.job))
     firing = waiting.model_copy(
         update={
             "evidence": sentence(cause.evidence, MAX_SENTENCE),

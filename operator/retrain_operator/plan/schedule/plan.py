@@ -36,7 +36,7 @@ def plan_schedule(seen: Seen, settings: Settings, now: datetime) -> SchedulePlan
             clocks(s, wanted_check(s, of_triggers.states)),
             records(s),
             of_triggers.actions,
-            replaced(s),
+            replaced(s, of_triggers.blocked),
             surplus(s),
         )
     )
@@ -59,6 +59,8 @@ class _OfTriggers:
     states: States = field(default_factory=dict)
     actions: tuple[Action, ...] = ()
     again: tuple[datetime, ...] = ()
+    blocked: frozenset[str] = frozenset()
+    """Triggers that wait for active runs alone."""
 
 
 def _of_triggers(s: Situation) -> _OfTriggers:
@@ -72,4 +74,5 @@ def _of_triggers(s: Situation) -> _OfTriggers:
         with_waits(after, waiting),
         (*creations(s, before, begun), *surplus_checks(s)),
         tuple(start.until for start in waiting if start.until is not None),
+        frozenset(start.trigger for start in waiting if start.blocked),
     )

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from retrain_core.crd.status import Firing, TriggerStatus
+from retrain_core.crd.status import MAX_SENTENCE, Firing, TriggerStatus
 from retrain_core.outcome import Reason
 from retrain_core.verdict.finding import Finding
 from retrain_core.verdict.metric import GAVE_UP
@@ -15,7 +15,6 @@ from retrain_operator.plan.schedule.triggers import States, is_release
 from retrain_operator.plan.schedule.types import Situation
 from retrain_operator.plan.status import reason_of, sentence
 
-MAX_SENTENCE = 1024
 MAX_RETRIES = 5
 FIRST_DELAY = timedelta(minutes=10)
 GROWTH = 3

@@ -5,16 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from retrain_core import names
 from retrain_core.crd.status import Firing, TriggerStatus
 from retrain_core.status import timestamp
 from retrain_operator.kube import objects
-from retrain_operator.kube.objects import TRAINING_RUN, Object
-from retrain_operator.plan.schedule.concurrency import active, busy
+from retrain_operator.kube.objects import TRAINING_RUN
+from retrain_operator.plan.schedule.concurrency import busy
 from retrain_operator.plan.schedule.firing import run_name, triggered_run
 from retrain_operator.plan.schedule.history import ended_well, has_finished
 from retrain_operator.plan.schedule.triggers import States, is_release, stored
-from retrain_operator.plan.schedule.types import Action, Create, Patch, Situation
+from retrain_operator.plan.schedule.types import Action, Create, Situation
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,8 @@ class Start:
     waits: str | None = None
     until: datetime | None = None
     """When that is over; None: when something changes."""
-    replaces: bool = False
-    """Whether it waits for the end of runs that are to be cancelled for it."""
+    blocked: bool = False
+    """Whether nothing but runs that are active keeps it."""
     written: bool = True
     """Whether the stored status has it due."""
 
@@ -91,7 +90,7 @@ def _after(state: TriggerStatus, firing: Firing, at: datetime) -> TriggerStatus:
 
 
 def creations(s: Situation, states: States, begun: list[Start]) -> Iterator[Action]:
-    """The runs that start, and the cancelling of those that are replaced."""
+    """The runs that start."""
     for start in begun:
         if start.begins:
             body = triggered_run(
@@ -103,10 +102,6 @@ def creations(s: Situation, states: States, begun: list[Start]) -> Iterator[Acti
             )
             if (TRAINING_RUN, objects.name(body)) not in s.seen.taken:
                 yield Create(TRAINING_RUN, body)
-    if any(start.replaces for start in begun):
-        for run in active(s):
-            if not run["spec"].get("cancel") and not _trains_a_release(run):
-                yield Patch(TRAINING_RUN, run, {"spec": {"cancel": True}})
 
 
 def with_waits(states: States, begun: list[Start]) -> States:
@@ -132,9 +127,8 @@ def _start(s: Situation, name: str, firing: Firing, others: list[str]) -> Start:
         said = f"cooldownSeconds: until {timestamp(warm)}"
         return replace(start, waits=said, until=warm)
     if others and s.spec.concurrency_policy != "Allow":
-        replaces = s.spec.concurrency_policy == "Replace"
-        said = f"{'cancels' if replaces else 'waits for'} {', '.join(others[:3])}"
-        return replace(start, waits=said, replaces=replaces)
+        said = f"waits for the end of {', '.join(others[:3])}"
+        return replace(start, waits=said, blocked=True)
     return start
 
 
@@ -148,7 +142,3 @@ def _cooled_at(s: Situation) -> datetime | None:
     told = (s.seen.status.get("lastSuccessfulRun") or {}).get("completionTime")
     last = objects.moment(max([*ends, *([told] if told else [])], default=None))
     return last + timedelta(seconds=s.spec.cooldown_seconds) if last else None
-
-
-def _trains_a_release(run: Object) -> bool:
-    return names.RELEASE_ANNOTATION in objects.annotations(run)

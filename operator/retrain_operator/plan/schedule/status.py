@@ -3,7 +3,7 @@
 from pydantic import BaseModel
 
 from retrain_core.build.cronjob import cron_job_name
-from retrain_core.crd.status import MAX_ACTIVE
+from retrain_core.crd.status import MAX_ACTIVE, MAX_SENTENCE
 from retrain_core.spec import Trigger
 from retrain_core.status import timestamp
 from retrain_core.verdict.finding import COULD_NOT_LOOK, REMEDIES, Finding
@@ -18,7 +18,6 @@ from retrain_operator.plan.schedule.types import Situation
 from retrain_operator.plan.status import condition, reason_of, sentence
 from retrain_operator.plan.types import Status
 
-MAX_SENTENCE = 1024
 _CARRIED = (
     "lastRun",
     "lastSuccessfulRun",

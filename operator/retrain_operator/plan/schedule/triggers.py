@@ -22,9 +22,7 @@ def states(s: Situation) -> States:
             name=trigger.name, type=type_of(trigger), about=about(trigger, s.run_spec)
         )
         state = told.get(trigger.name, fresh)
-        if state.about != fresh.about:
-            state = fresh.model_copy(update={"started": state.started, "firings": state.firings})
-        found[trigger.name] = state
+        found[trigger.name] = state if state.about == fresh.about else fresh
     return found
 
 
