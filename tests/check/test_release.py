@@ -1,5 +1,6 @@
 """Release triggers: which tags of a repository are new."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,14 @@ from hypothesis import strategies as st
 
 from check.conftest import Team
 from retrain_core.evidence import Evidence, ReleaseEvidence, Report, Tag, parse_report, room
+from retrain_core.outcome import RunFailed
+from retrain_core.spec import GitSource
 from retrain_core.spec.retrain_schedule import Release
 from retrain_core.verdict.finding import Finding
 from retrain_core.verdict.release import KnownTags, judge
 from retrain_trainer.check.fit import size
 from retrain_trainer.check.release import evidence
+from retrain_trainer.git import list_tags
 from servers.git_ssh import GitSshServer
 
 VERSIONS = {"tagPattern": "v*"}
@@ -172,3 +176,12 @@ def test_a_long_name_holds_nothing_up(triggers: int) -> None:
     for _ in range(4):
         checks.once([*numbered(3), long])
     assert KnownTags.of(checks.known).complete
+
+
+def test_a_server_that_says_nothing_is_not_waited_for(tmp_path: Path) -> None:
+    """By git's helper that speaks to it, too."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        source = GitSource.model_validate({"url": f"http://127.0.0.1:{port}/team.git"})
+        with pytest.raises(RunFailed, match="has not answered within 1 s"):
+            list_tags(source, None, seconds=1)

@@ -5,6 +5,7 @@ Positional arguments stand after `--`, and only https, http and ssh are spoken.
 
 import os
 import re
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -116,21 +117,27 @@ class _Git:
         return done.stdout.strip()
 
     def attempt(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        try:
-            return subprocess.run(
-                ["git", *arguments],
-                cwd=self.folder,
-                env=dict(self.env),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-                timeout=self.seconds,
-            )
-        except subprocess.TimeoutExpired:
-            said = f"{self._shown()} has not answered within {self.seconds:.0f} s"
-            raise RunFailed(Reason.SOURCE_UNREACHABLE, said) from None
+        with subprocess.Popen(
+            ["git", *arguments],
+            cwd=self.folder,
+            env=dict(self.env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        ) as process:
+            try:
+                out, err = process.communicate(timeout=self.seconds)
+            except BaseException as error:
+                # Its helpers too: they hold the pipes, and wait for the server.
+                os.killpg(process.pid, signal.SIGKILL)
+                if isinstance(error, subprocess.TimeoutExpired):
+                    said = f"{self._shown()} has not answered within {self.seconds:.0f} s"
+                    raise RunFailed(Reason.SOURCE_UNREACHABLE, said) from None
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def fetch(self, revision: str) -> str:
         """Fetch ``revision`` alone where the server gives it out, else everything."""

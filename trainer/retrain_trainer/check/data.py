@@ -40,7 +40,8 @@ def look(spec: Data, setting: Setting, repository: Repository, fits: Fits) -> Da
 
 def _id(path: str, repository: Repository) -> tuple[str, bool]:
     """The id, and whether it is that of an upstream."""
-    for name in (path, f"{path}.dvc"):
+    # First the import: what it has brought may lie beside it.
+    for name in (path,) if path.endswith(".dvc") else (f"{path}.dvc", path):
         own = _own_id(name, repository)
         if own is None:
             continue
