@@ -132,7 +132,8 @@ def _look(
             record=False,
             known=known,
         )
-        return check(looked_at(schedule.spec.triggers), setting)
+        *_, report_ = check(looked_at(schedule.spec.triggers), setting)
+        return report_
 
 
 def _tracking(named: str | None, home: Home) -> tuple[str | None, LocalStores | None]:

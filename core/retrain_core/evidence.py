@@ -58,7 +58,7 @@ class DataEvidence(ResultModel):
 
     ids: Annotated[list[Word], Field(max_length=MAX_PATHS)]
     """For each path, in their order: the hash or ETag upstream of an import, else git's object."""
-    imports: Annotated[list[int], Field(max_length=MAX_PATHS)] = []
+    imports: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=MAX_PATHS)] = []
     """Which of the paths are .dvc imports, by their place."""
 
 

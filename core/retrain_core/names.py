@@ -39,6 +39,7 @@ TRIGGERED_BY_ANNOTATION: Final = PREFIX + "triggered-by"
 
 SOURCE_CONTAINER: Final = "source"
 TRAIN_CONTAINER: Final = "train"
+LOOK_CONTAINER: Final = "look"
 CHECK_CONTAINER: Final = "check"
 
 WORKSPACE: Final = "/workspace"

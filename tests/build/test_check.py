@@ -73,14 +73,14 @@ def test_it_asks_for_little_and_for_no_device() -> None:
         "tolerations": [{"key": "team", "operator": "Exists"}],
     }
     found = pod({**RUN, "pod": heavy})
-    (container,) = found["containers"]
-    assert container["resources"]["requests"] == {"cpu": "100m", "memory": "256Mi"}
+    for container in (*found["initContainers"], *found["containers"]):
+        assert container["resources"]["requests"] == {"cpu": "100m", "memory": "256Mi"}
     assert "nvidia.com/gpu" not in str(found)
     assert {"resourceClaims", "nodeSelector", "runtimeClassName"}.isdisjoint(found)
     assert found["tolerations"] == heavy["tolerations"]
 
 
-def test_it_has_the_credentials_of_both_containers_of_a_run_and_those_of_the_metrics() -> None:
+def test_what_opens_the_repository_sees_no_credentials_of_git_or_of_metrics() -> None:
     run: dict[str, Any] = {
         "source": {"git": {**GIT, "secretRef": {"name": "git"}}},
         "mlflow": {**RUN["mlflow"], "secretRef": {"name": "mlflow"}},
@@ -88,17 +88,20 @@ def test_it_has_the_credentials_of_both_containers_of_a_run_and_those_of_the_met
         "pod": {"env": [{"name": "HOME", "value": "/somewhere"}]},
     }
     found = pod(run, QUALITY)
-    (container,) = found["containers"]
-    assert [one["secretRef"]["name"] for one in container["envFrom"]] == ["mlflow", "store"]
-    mounted = {one["mountPath"] for one in container["volumeMounts"]}
-    assert {names.GIT_SECRET_FOLDER, f"{names.METRICS_SECRETS_FOLDER}/quality"} <= mounted
-    secrets = {one["secret"]["secretName"] for one in found["volumes"] if "secret" in one}
-    assert secrets == {"git", "metrics"}
-    assert container["env"] == run["pod"]["env"]
-    assert container["command"][-4:] == [
+    (look,), (checks,) = found["initContainers"], found["containers"]
+    assert [one["secretRef"]["name"] for one in checks["envFrom"]] == ["mlflow", "store"]
+    assert "envFrom" not in look
+    secret = {names.GIT_SECRET_FOLDER, f"{names.METRICS_SECRETS_FOLDER}/quality"}
+    assert secret <= {one["mountPath"] for one in look["volumeMounts"]}
+    assert secret.isdisjoint(one["mountPath"] for one in checks["volumeMounts"])
+    mounted = {one["secret"]["secretName"] for one in found["volumes"] if "secret" in one}
+    assert mounted == {"git", "metrics"}
+    assert look["env"] == checks["env"] == run["pod"]["env"]
+    assert look["command"][-4:] == [
         *("--git-secret", names.GIT_SECRET_FOLDER),
         *("--metrics-secrets", names.METRICS_SECRETS_FOLDER),
     ]
+    assert checks["command"][-1] == "check"
 
 
 def test_it_runs_in_our_image_unless_the_code_is_in_the_run_s() -> None:

@@ -74,7 +74,7 @@ class Team:
                 tracking_uri=run.mlflow.tracking_uri,
                 known=self.known,
             )
-            seen = check([Trigger.model_validate(each) for each in triggers], setting)
+            *_, seen = check([Trigger.model_validate(each) for each in triggers], setting)
         # As it travels.
         found = parse_report(seen.dump())
         assert found is not None
@@ -106,7 +106,7 @@ class Team:
     def pod(
         self, triggers: list[dict[str, Any]], **environment: str
     ) -> "subprocess.CompletedProcess[str]":
-        """The check as the container runs it; its message is in ``message``."""
+        """The check as its two containers run it; its message is in ``message``."""
         task = {"schedule": "s", "run": self.spec(), "triggers": triggers, "known": self.known}
         (self.folder / "task.json").write_text(json.dumps(task))
         for name, keys in self.metric_secrets.items():
@@ -114,11 +114,21 @@ class Team:
             folder.mkdir(parents=True, exist_ok=True)
             for key, value in keys.items():
                 (folder / key).write_text(value)
-        command = [sys.executable, "-P", "-m", "retrain_trainer", "check"]
+        credentials = ["--git-secret", str(self.git_secret)]
+        credentials += ["--metrics-secrets", str(self.folder / "metrics")]
+        looked = self._step("look", credentials, environment)
+        if looked.returncode:
+            return looked
+        checked = self._step("check", [], environment)
+        checked.stderr = looked.stderr + checked.stderr
+        return checked
+
+    def _step(
+        self, step: str, options: list[str], environment: dict[str, str]
+    ) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-P", "-m", "retrain_trainer", step, *options]
         command += ["--spec", str(self.folder / "task.json"), "--workspace", str(self.folder / "w")]
         command += ["--result", str(self.folder / "message")]
-        command += ["--git-secret", str(self.git_secret)]
-        command += ["--metrics-secrets", str(self.folder / "metrics")]
         return subprocess.run(
             command,
             cwd="/",

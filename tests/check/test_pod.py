@@ -91,3 +91,25 @@ def test_a_value_is_seen_with_the_trigger_s_own_secret(team: Team) -> None:
     assert report is not None
     assert report.triggers[0].metric is not None
     assert report.triggers[0].metric.value == "2.0"
+
+
+def test_a_folder_that_looks_like_a_repository_runs_nothing(team: Team) -> None:
+    ran = team.folder / "ran"
+    config = (
+        "[core]\n\trepositoryformatversion = 1\n\tbare = false\n\tworktree = .\n"
+        f"\tsshCommand = touch {ran}; false\n"
+        '[extensions]\n\tpartialClone = o\n[remote "o"]\n\turl = ssh://h/x\n\tpromisor = true\n'
+    )
+    team.repository.commit(
+        {
+            "data/HEAD": "a" * 40 + "\n",
+            "data/config": config,
+            "data/objects/.keep": "",
+            "data/refs/.keep": "",
+        }
+    )
+    team.run = {"source": {"git": {**team.spec()["source"]["git"], "path": "data"}}}
+    seen = team.see(data={"paths": ["raw.csv"]})
+    assert seen.data is not None
+    assert team.unseen(data={"paths": ["absent"]})[0] == "PathNotFound"
+    assert not ran.exists()

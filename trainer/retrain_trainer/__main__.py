@@ -10,7 +10,8 @@ import click
 from retrain_core import names
 
 _PATH = click.Path(path_type=Path)
-_STEPS = [names.SOURCE_CONTAINER, names.TRAIN_CONTAINER, names.CHECK_CONTAINER]
+_OF_A_CHECK = (names.LOOK_CONTAINER, names.CHECK_CONTAINER)
+_STEPS = [names.SOURCE_CONTAINER, names.TRAIN_CONTAINER, *_OF_A_CHECK]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,10 +32,11 @@ def main(
     metrics_secrets: Path | None,
 ) -> None:
     """Run one container's part of a TrainingRun, or a check."""
-    if step == names.CHECK_CONTAINER:
-        from retrain_trainer.check.pod import CheckPod, run_check
+    if step in _OF_A_CHECK:
+        from retrain_trainer.check.pod import CheckPod, run_check, run_look
 
-        code = run_check(CheckPod(spec, workspace, result, git_secret, metrics_secrets, os.environ))
+        check = CheckPod(spec, workspace, result, git_secret, metrics_secrets, os.environ)
+        code = run_look(check) if step == names.LOOK_CONTAINER else run_check(check)
     else:
         from retrain_trainer.pod import Pod, run_source, run_train
 

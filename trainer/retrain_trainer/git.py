@@ -78,23 +78,28 @@ def list_tags(source: GitSource, access: Access, *, seconds: float) -> list[tupl
         order = ("-c", "versionsort.suffix=-", "ls-remote", "--sort=version:refname")
         found = git.call(*order, "--tags", "--", source.url)
     commits: dict[str, str] = {}
-    for line in found.splitlines():
+    for line in found.split("\n"):
         commit, _, ref = line.partition("\t")
         # Of an annotated tag the commit stands in a second line, its own object in the first.
         commits[ref.removeprefix("refs/tags/").removesuffix("^{}")] = commit
     return list(commits.items())
 
 
-def object_id(folder: Path, path: str) -> str | None:
-    """Git's id of the file or folder ``path``, from ``folder``, in the commit checked out there.
+def object_id(top: Path, path: str) -> str | None:
+    """Git's id of the file or folder ``path`` in the commit that is checked out in ``top``.
 
     None: it is not in the commit.
     """
     name = os.path.normpath(path)
+    # Named, and fetching nothing: a folder of the commit may look like a repository of its own,
+    # with programs to run in its configuration.
+    only = {"GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"}
+    settings = {"safe.directory": "*", "safe.bareRepository": "explicit"}
+    place = f"HEAD:{'' if name == '.' else name}"
     done = subprocess.run(
-        ["git", "rev-parse", "--verify", "--quiet", f"HEAD:./{'' if name == '.' else name}"],
-        cwd=folder,
-        env=without_git(os.environ) | git_settings({"safe.directory": "*"}),
+        ["git", f"--git-dir={top / '.git'}", "rev-parse", "--verify", "--quiet", place],
+        cwd=top,
+        env=without_git(os.environ) | git_settings(settings) | only,
         capture_output=True,
         text=True,
         errors="replace",

@@ -271,7 +271,9 @@ class Training:
             uri=f"models:/{registry.name}/{version.number}",
         )
         if self.job.release:
-            mark_release(registry, version.number, self.job.release)
+            model = self.job.spec.model
+            promotion = model.promotion if model else None
+            mark_release(registry, version.number, self.job.release, promotion)
 
     def _what_became_of_it(self) -> str:
         made = self.progress.model

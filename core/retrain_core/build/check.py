@@ -108,6 +108,7 @@ def _pod_template(
     }
     said = json.dumps(task, separators=(",", ":"), ensure_ascii=False)
     pod = run.pod
+    look, check = _containers(spec, run, settings)
     return {
         "metadata": {
             "labels": {**pod.get("labels", {}), **labels},
@@ -119,7 +120,8 @@ def _pod_template(
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "securityContext": security_context(pod),
-            "containers": [_container(spec, run, settings)],
+            "initContainers": [look],
+            "containers": [check],
             "volumes": [
                 *scratch_volumes(names.CHECK_ANNOTATION),
                 # One that is missing is told of the trigger that wants it.
@@ -133,36 +135,43 @@ def _pod_template(
     }
 
 
-def _container(
+def _containers(
     spec: RetrainScheduleSpec, run: TrainingRunSpec, settings: TrainerSettings
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`look` holds the credentials of git and metrics, `check` those of a training.
+
+    For the second opens the repository, whose DVC configuration can name programs to run.
+    """
     pod = run.pod
-    command = [names.TRAINER_PYTHON, "-P", "-m", "retrain_trainer", names.CHECK_CONTAINER]
-    if git_secret(run):
-        command += ["--git-secret", names.GIT_SECRET_FOLDER]
-    if any(_metrics_secrets(spec)):
-        command += ["--metrics-secrets", names.METRICS_SECRETS_FOLDER]
-    # No code of the repository is run; the user's image is wanted where it holds the repository.
-    own = run.source.image is not None and run.image is not None
-    return container(
-        names.CHECK_CONTAINER,
-        run.image if own and run.image else settings.image,
-        pod.get("imagePullPolicy", settings.image_pull_policy),
-        command=command,
-        env=_environment(pod),
-        envFrom=[
-            *pod.get("envFrom", []),
-            *secrets(run.mlflow.secret_ref, run.dvc.remote.secret_ref),
-        ],
-        volumeMounts=[
-            {"name": names.WORKSPACE_VOLUME, "mountPath": names.WORKSPACE},
-            {"name": names.TEMPORARY_VOLUME, "mountPath": names.TEMPORARY_FOLDER},
-            read_only(names.SPEC_VOLUME, names.SPEC_FOLDER),
-            *(read_only(name, folder) for name, _, folder in _mounted(spec, run)),
-            *pod.get("volumeMounts", []),
-        ],
-        resources=spec.check.resources or RESOURCES,
-    )
+    mounted = [read_only(name, folder) for name, _, folder in _mounted(spec, run)]
+    secrets_ = [*pod.get("envFrom", []), *secrets(run.mlflow.secret_ref, run.dvc.remote.secret_ref)]
+    options = ["--git-secret", names.GIT_SECRET_FOLDER] if git_secret(run) else []
+    if _metrics_secrets(spec):
+        options += ["--metrics-secrets", names.METRICS_SECRETS_FOLDER]
+    # The user's image is wanted where it holds the repository; none of its code is run.
+    own = run.image if run.source.image is not None else None
+
+    def made(name: str, image: str, options: list[str], mounts: Any, env_from: Any) -> Any:
+        return container(
+            name,
+            image,
+            pod.get("imagePullPolicy", settings.image_pull_policy),
+            command=[names.TRAINER_PYTHON, "-P", "-m", "retrain_trainer", name, *options],
+            env=_environment(pod),
+            envFrom=env_from,
+            volumeMounts=[
+                {"name": names.WORKSPACE_VOLUME, "mountPath": names.WORKSPACE},
+                {"name": names.TEMPORARY_VOLUME, "mountPath": names.TEMPORARY_FOLDER},
+                read_only(names.SPEC_VOLUME, names.SPEC_FOLDER),
+                *mounts,
+                *pod.get("volumeMounts", []),
+            ],
+            resources=spec.check.resources or RESOURCES,
+        )
+
+    look = made(names.LOOK_CONTAINER, settings.image, options, mounted, [])
+    check = made(names.CHECK_CONTAINER, own or settings.image, [], [], secrets_)
+    return look, check
 
 
 def _environment(pod: dict[str, Any]) -> list[dict[str, Any]]:

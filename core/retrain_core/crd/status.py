@@ -112,7 +112,7 @@ class RunSummary(ResultModel):
 class Firing(ResultModel):
     """A reason to train, once: its run's name is made of schedule, trigger, episode and retry."""
 
-    episode: Annotated[str, StringConstraints(max_length=320)]
+    episode: Annotated[str, StringConstraints(max_length=512)]
     """Tag and commit of a release, else the uid of the check that saw it."""
     retry: Annotated[int, Field(ge=0, le=MAX_INT32)] = 0
     """How many runs for it have failed."""

@@ -208,7 +208,7 @@ class RetrainScheduleSpec(SpecModel):
     cooldown_seconds: Count = 3600
     """How long after a run that ended well no new data, drift or metric starts another."""
     concurrency_policy: Literal["Forbid", "Allow", "Replace"] = "Forbid"
-    """What a trigger does while a run is active: wait, start another, or cancel an older one first."""
+    """While a run is active a trigger waits, starts another, or cancels an older one first."""
     suspend: bool = False
     """While true nothing new starts, from any trigger."""
     successful_runs_history_limit: Annotated[int, Field(ge=0, le=100)] = 3

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from retrain_core.evidence import Tag
-from retrain_core.outcome import Reason
 
 
 class Finding(StrEnum):
@@ -82,8 +81,10 @@ REMEDIES: dict[Finding, str] = {
 }
 """What a person can do where a trigger could not be looked at."""
 
-COULD_NOT_LOOK = frozenset({*map(str, REMEDIES), *map(str, Reason)})
-"""Reasons of a look that saw nothing: those of a failed run may be among them."""
+
+def could_look(reason: str | None) -> bool:
+    """Whether the last look with this reason saw something; one of a newer trainer's did not."""
+    return reason is None or reason in set(map(str, MEANINGS))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Which tags are new: each trains once."""
 
 import hashlib
-import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -66,8 +65,20 @@ def as_text(prints: Iterable[bytes]) -> str:
 
 def matches(pattern: str, tag: str) -> bool:
     """Whether ``tag`` is meant by ``pattern``, in which * stands for any characters."""
-    parts = (re.escape(part) for part in pattern.split("*"))
-    return re.fullmatch(".*".join(parts), tag, re.DOTALL) is not None
+    first, *rest = pattern.split("*")
+    if not rest:
+        return tag == pattern
+    *middle, last = rest
+    if not tag.startswith(first):
+        return False
+    place = len(first)
+    # The leftmost place leaves most to the rest: no other needs to be tried.
+    for part in middle:
+        found = tag.find(part, place)
+        if found < 0:
+            return False
+        place = found + len(part)
+    return len(tag) - place >= len(last) and tag.endswith(last)
 
 
 def judge(seen: ReleaseEvidence, spec: Release, known: str | None) -> Verdict:

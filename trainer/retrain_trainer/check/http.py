@@ -41,6 +41,8 @@ def get(
 
         def body() -> Iterator[bytes]:
             size = 0
+            if answer.headers.get("Content-Encoding", "identity") != "identity":
+                raise TooMuch(f"{shown(url)} answers packed, which was not asked for")
             for part in answer.iter_content(CHUNK):
                 size += len(part)
                 if size > most or time.monotonic() > deadline:
@@ -60,7 +62,7 @@ def cause(error: Exception) -> str:
     innermost: BaseException = error
     while (inner := innermost.__cause__ or innermost.__context__) is not None:
         innermost = inner
-    return " ".join(str(innermost).split())[:120] or type(innermost).__name__
+    return " ".join(str(innermost).split()) or type(innermost).__name__
 
 
 def _authorization(secret: Mapping[str, str]) -> Callable[[Request], Request]:
@@ -72,6 +74,8 @@ def _authorization(secret: Mapping[str, str]) -> Callable[[Request], Request]:
         elif "username" in secret:
             pair = f"{secret['username']}:{secret.get('password', '')}".encode()
             request.headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
+        # What is packed can be small on its way and large here.
+        request.headers["Accept-Encoding"] = "identity"
         return request
 
     return authorize

@@ -74,3 +74,5 @@ class Setting:
     """Whether scores of drift go to the tracking server."""
     known: Mapping[str, str] = field(default_factory=dict)
     """By trigger."""
+    fetched: bool | RunFailed = False
+    """Whether the head of the branch lies in ``scratch`` already; or why it could not be had."""

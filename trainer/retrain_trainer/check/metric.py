@@ -92,7 +92,7 @@ def _value(data: Any) -> float:
             more = f" and {len(result) - _SHOWN} more" if len(result) > _SHOWN else ""
             raise NotSeen(Finding.SEVERAL_SERIES, f"{len(result)} series: {shown}{more}")
         return float(result[0]["value"][1])
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise NotSeen(
             Finding.METRICS_UNREACHABLE, "the answer is not that of Prometheus"
         ) from error

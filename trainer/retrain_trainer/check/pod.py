@@ -1,8 +1,9 @@
-"""The entry point of a check's pod: its task from a file, its report as a termination message."""
+"""The two entry points of a check's pod: `look` in the init container, `check` in the main one."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,10 +12,11 @@ from retrain_core.defaults import check_tracking_uri, problems_of
 from retrain_core.evidence import Task
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in
+from retrain_trainer.check.handover import Handover, look_outside
 from retrain_trainer.check.look import Setting
 from retrain_trainer.check.run import check
 from retrain_trainer.git_access import GitSecret
-from retrain_trainer.report import LogReporter, Redact, RedactingReporter
+from retrain_trainer.report import LogReporter, Redact, RedactingReporter, Reporter
 
 MAX_MESSAGE = 1000
 _ENVIRONMENT = {"AWS_MAX_ATTEMPTS": "1"}
@@ -44,22 +46,43 @@ class CheckPod:
         return _keys(self.metrics_secrets / trigger)
 
 
+def run_look(pod: CheckPod) -> int:
+    """The init container: what needs credentials that the other has not; returns its exit code."""
+
+    def work(task: Task, setting: Setting) -> bool:
+        look_outside(task.triggers, setting).write(setting.scratch)
+        return True
+
+    return _run(pod, work)
+
+
 def run_check(pod: CheckPod) -> int:
-    """Look and report; returns the exit code: 0 where it could report, whatever it has seen."""
+    """The main container; returns its exit code: 0 where it could report, whatever it has seen."""
+
+    def work(task: Task, setting: Setting) -> bool:
+        before = Handover.read(setting.scratch)
+        failure = before.failure
+        fetched = RunFailed(failure.reason, failure.message) if failure else True
+        reports = check(task.triggers, replace(setting, fetched=fetched), before.seen)
+        return all(_write(pod, seen.dump(), setting.report) for seen in reports)
+
+    return _run(pod, work)
+
+
+def _run(pod: CheckPod, work: Callable[[Task, Setting], bool]) -> int:
     redact = redactor(_secrets(pod))
     report = RedactingReporter(LogReporter(), redact)
+    for key, value in _ENVIRONMENT.items():
+        os.environ.setdefault(key, value)
     try:
         task = _task(pod)
-        setting = _setting(pod, task, redact, report)
+        done = work(task, _setting(pod, task, redact, report))
     except RunFailed as failure:
         report.step(f"{failure.reason}: {failure.message}")
         report.note(failure.outcome.remedy)
         _write(pod, redact(failure.message)[:MAX_MESSAGE], report)
         return failure.outcome.exit_code
-    for key, value in _ENVIRONMENT.items():
-        os.environ.setdefault(key, value)
-    seen = check(task.triggers, setting)
-    return 0 if _write(pod, seen.dump(), report) else OUTCOMES[Reason.INTERNAL_ERROR].exit_code
+    return 0 if done else OUTCOMES[Reason.INTERNAL_ERROR].exit_code
 
 
 def _task(pod: CheckPod) -> Task:
@@ -110,6 +133,10 @@ def _secrets(pod: CheckPod) -> set[str]:
         for folder in pod.metrics_secrets.iterdir():
             keys = _keys(folder)
             found |= {keys[key] for key in ("password", "token") if key in keys}
+            if "password" in keys:
+                # As it travels.
+                pair = f"{keys.get('username', '')}:{keys['password']}"
+                found.add(b64encode(pair.encode()).decode())
     return found
 
 
@@ -121,7 +148,7 @@ def _keys(folder: Path) -> dict[str, str]:
     return {file.name: file.read_text(errors="replace").rstrip("\n") for file in files}
 
 
-def _write(pod: CheckPod, text: str, report: RedactingReporter) -> bool:
+def _write(pod: CheckPod, text: str, report: Reporter) -> bool:
     try:
         pod.result.write_text(text)
     except OSError as error:

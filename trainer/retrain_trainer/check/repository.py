@@ -12,6 +12,21 @@ from retrain_trainer.job import Job
 from retrain_trainer.pipeline.project import Project, open_project
 
 FETCH_SECONDS = 90
+REPOSITORY = "repository"
+
+
+def fetch_head(setting: Setting) -> None:
+    """Put the head of the branch into the scratch folder.
+
+    Raises:
+        RunFailed: it cannot be had.
+    """
+    git = setting.run.source.git
+    assert git is not None
+    top = setting.scratch / REPOSITORY
+    shutil.rmtree(top, ignore_errors=True)
+    setting.report.note(f"fetches {git.revision} of {git.url}")
+    fetch_commit(git, top, setting.access, seconds=FETCH_SECONDS)
 
 
 class Repository:
@@ -53,21 +68,24 @@ class Repository:
     def git_id(self, path: str) -> str | None:
         """Git's id of ``path``; None where it is not in the commit."""
         if path not in self._ids:
-            self._ids[path] = object_id(self.folder, path)
+            git = self._setting.run.source.git
+            assert git is not None
+            self.folder  # noqa: B018 - fetched by now
+            self._ids[path] = object_id(self._top, os.path.normpath(f"{git.path}/{path}"))
         return self._ids[path]
 
     @cached_property
     def _top(self) -> Path:
-        return self._setting.scratch / "repository" if self.in_git else self.folder
+        return self._setting.scratch / REPOSITORY if self.in_git else self.folder
 
     def _fetch(self) -> Path:
         source = self._setting.run.source
         if source.git is not None:
-            top = self._setting.scratch / "repository"
-            shutil.rmtree(top, ignore_errors=True)
-            self._setting.report.note(f"fetches {source.git.revision} of {source.git.url}")
-            fetch_commit(source.git, top, self._setting.access, seconds=FETCH_SECONDS)
-            return top / source.git.path
+            if isinstance(self._setting.fetched, RunFailed):
+                raise self._setting.fetched
+            if not self._setting.fetched:
+                fetch_head(self._setting)
+            return self._setting.scratch / REPOSITORY / source.git.path
         assert source.image is not None
         folder = self._setting.image_source or Path(source.image.path)
         if not folder.is_dir():
@@ -81,7 +99,7 @@ class Repository:
         folder = self.folder
         if not self.in_git:
             # DVC writes beside what it reads, and an image's files are not ours.
-            copy = self._setting.scratch / "repository"
+            copy = self._setting.scratch / REPOSITORY
             shutil.rmtree(copy, ignore_errors=True)
             shutil.copytree(folder, copy, symlinks=True)
             folder = copy

@@ -1,29 +1,46 @@
 """Looks at all triggers: one that cannot be looked at hides no other."""
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from retrain_core.evidence import Evidence, Report, about, room
 from retrain_core.outcome import Reason, RunFailed
-from retrain_core.result import MAX_WORD
 from retrain_core.spec import Trigger
+from retrain_core.verdict.finding import Finding
 from retrain_core.verdict.triggers import judge
 from retrain_trainer.check import fit, metric, release
 from retrain_trainer.check.look import NotSeen, Once, Setting
 from retrain_trainer.check.repository import Repository
 
 
-def check(triggers: Sequence[Trigger], setting: Setting) -> Report:
-    """What is seen of each of ``triggers``, none of them a clock. Raises nothing of its own."""
-    looks = _Looks(setting, room(len(triggers)))
-    return Report(triggers=[looks.at(trigger) for trigger in triggers])
+def check(
+    triggers: Sequence[Trigger], setting: Setting, seen: Sequence[Evidence] = ()
+) -> Iterator[Report]:
+    """What is seen of each of ``triggers``, none of them a clock; ``seen``: of some already.
+
+    A report after each look, in which the later ones could not be looked at: who ends the process
+    ends that look, and no other. Raises nothing of its own.
+    """
+    looks = Looks(setting, len(triggers))
+    found = {evidence.trigger: evidence for evidence in seen}
+
+    def report() -> Report:
+        return Report(triggers=[found.get(one.name) or looks.not_yet(one) for one in triggers])
+
+    yield report()
+    for trigger in triggers:
+        if trigger.name not in found:
+            found[trigger.name] = looks.at(trigger)
+            yield report()
 
 
-class _Looks:
-    def __init__(self, setting: Setting, room: int) -> None:
+class Looks:
+    """Looks at one trigger after the other; ``triggers`` is how many share the report."""
+
+    def __init__(self, setting: Setting, triggers: int) -> None:
         self._setting = setting
-        self._room = room
+        self._room = room(triggers)
         self._repository = Repository(setting)
 
         def find() -> Any:
@@ -45,8 +62,7 @@ class _Looks:
             return base.model_copy(update={kind: seen})
 
         def cannot(reason: str, message: str) -> Evidence:
-            said = self._setting.redact(message)
-            return fit.unseen(trigger.name, digest, reason, said, self._room)
+            return self._unseen(trigger, reason, message)
 
         try:
             seen = self._look(trigger, lambda part: fit.size(made(part)) <= self._room)
@@ -61,6 +77,16 @@ class _Looks:
             evidence = cannot(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
         self._tell(evidence, trigger)
         return evidence
+
+    def not_yet(self, trigger: Trigger) -> Evidence:
+        """What is to be said if it never comes to a look."""
+        said = "the check ended before: this look, or the one before it, took too much"
+        return self._unseen(trigger, Finding.CHECK_FAILED, said)
+
+    def _unseen(self, trigger: Trigger, reason: str, message: str) -> Evidence:
+        digest = about(trigger, self._setting.run)
+        said = self._setting.redact(message)
+        return fit.unseen(trigger.name, digest, reason, said, self._room)
 
     def _look(self, trigger: Trigger, fits: fit.Fits) -> Any:
         setting = self._setting
@@ -85,7 +111,7 @@ class _Looks:
             return
         verdict = judge(evidence, trigger, self._setting.known.get(trigger.name))
         assert verdict is not None
-        report.note(f"seen: {verdict.seen}"[:MAX_WORD])
+        report.note(f"seen: {verdict.seen}")
         report.note(f"{verdict.finding}: {verdict.message}")
 
 

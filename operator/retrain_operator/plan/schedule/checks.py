@@ -20,6 +20,7 @@ from retrain_operator.plan.schedule.triggers import States, is_release
 from retrain_operator.plan.schedule.types import Action, Check, Delete, Situation
 from retrain_operator.plan.status import sentence, terminated
 
+AT_ONCE = 20
 KEPT = 3
 """Checks whose logs can still be read."""
 _SETTLED = (Finding.NOT_DRIFTED, Finding.WITHIN_THRESHOLD, Finding.RECORDED)
@@ -39,11 +40,14 @@ def wanted_check(s: Situation, states: States) -> Object | None:
 
 
 def unread(schedule: Object, checks: Iterable[Check]) -> list[Check]:
-    """Those of ``checks`` that have ended since the last that was read, oldest first."""
+    """Those of ``checks`` that have ended since the last that was read, oldest first.
+
+    So many that one pass comes to an end; the write of what they have seen asks for the next.
+    """
     last = (schedule.get("status") or {}).get("lastCheck") or {}
     after = (str(last.get("time", "")), str(last.get("name", "")))
     new = [check for check in checks if has_ended(check.job) and _place(check) > after]
-    return sorted(new, key=_place)
+    return sorted(new, key=_place)[:AT_ONCE]
 
 
 def last_check(s: Situation) -> LastCheck | None:
@@ -103,7 +107,8 @@ def failure_of(check: Check) -> str | None:
         seconds = check.job["spec"].get("activeDeadlineSeconds")
         return f"check {name} took longer than spec.check.timeoutSeconds ({seconds} s)"
     for pod in reversed(check.pods):
-        if ended := terminated(pod, names.CHECK_CONTAINER):
+        both = (terminated(pod, one) for one in (names.CHECK_CONTAINER, names.LOOK_CONTAINER))
+        if ended := next((one for one in both if one and one.get("exitCode")), None):
             said = ": ".join(filter(None, (ended.get("reason"), ended.get("message"))))
             return f"check {name} ended with exit code {ended.get('exitCode')}: {said[-300:]}"
     return f"check {name} failed: {failed.get('reason')}: {failed.get('message', '')}"
@@ -124,6 +129,7 @@ def _read(
     try:
         verdict = judge(evidence, trigger, state.known)
     except ValueError:
+        # Of another kind than the trigger, or no evidence of such a look: anybody may forge one.
         return state
     if verdict is None:
         return state

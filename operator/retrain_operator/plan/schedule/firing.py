@@ -73,8 +73,8 @@ def triggered_run(
 
 def _spec(template: dict[str, Any], firing: Firing) -> dict[str, Any]:
     spec = dict(template)
-    if firing.tag is not None:
-        source = spec["source"]
+    source = spec["source"]
+    if firing.tag is not None and "git" in source:
         spec["source"] = {**source, "git": {**source["git"], "revision": firing.tag.commit}}
     if firing.update:
         dvc = spec.get("dvc") or {}

@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from retrain_core.verdict.finding import COULD_NOT_LOOK, Finding
+from retrain_core.verdict.finding import Finding, could_look
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Object
 from retrain_operator.plan.types import Status
 
 WAITS = "DidNotStart"
 """Reason of what is due and has to wait."""
+_EACH = (Finding.NEW_TAG, Finding.TAG_MOVED, Finding.DATA_CHANGED, Finding.DRIFTED)
+"""Findings of which each is another."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,12 @@ def news_of(schedule: Object, status: Status) -> Iterator[News]:
 
 def _of_trigger(trigger: Object, before: Object) -> Iterator[News]:
     reason, message = trigger.get("reason"), trigger.get("message")
-    if reason and (reason, message) != (before.get("reason"), before.get("message")):
-        bad = reason in COULD_NOT_LOOK or reason in (Finding.GAVE_UP, Finding.TAG_MOVED)
+    blind = not could_look(reason)
+    # A number that is another at each check is no news.
+    told = (reason, message) if blind or reason in _EACH else reason
+    known = (before.get("reason"), before.get("message"))
+    if reason and told != (known if isinstance(told, tuple) else known[0]):
+        bad = blind or reason in (Finding.GAVE_UP, Finding.TAG_MOVED)
         yield News(reason, f"trigger {trigger['name']}: {message}", bad)
     waits = trigger.get("waits")
     if waits and waits != before.get("waits"):

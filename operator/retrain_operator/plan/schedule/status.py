@@ -6,7 +6,7 @@ from retrain_core.build.cronjob import cron_job_name
 from retrain_core.crd.status import MAX_ACTIVE, MAX_SENTENCE
 from retrain_core.spec import Trigger
 from retrain_core.status import timestamp
-from retrain_core.verdict.finding import COULD_NOT_LOOK, REMEDIES, Finding
+from retrain_core.verdict.finding import REMEDIES, Finding, could_look
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import CRON_JOB, Object
 from retrain_operator.plan.schedule.checks import failure_of, last_check, unread
@@ -89,7 +89,7 @@ def _checked(s: Situation, states: States) -> list[Object]:
     blind = [
         (state.reason, f"{name}: {state.message}")
         for name, state in states.items()
-        if state.reason in COULD_NOT_LOOK
+        if not could_look(state.reason)
     ]
     if failure is not None:
         said = f"{failure}. {REMEDIES[Finding.CHECK_FAILED]}"
