@@ -73,6 +73,8 @@ class Life:
     schedule: Object
     now: datetime = NOW
     checks: list[Check] = field(default_factory=list)
+    made: int = 0
+    """Checks, also those that are gone."""
     runs: list[Object] = field(default_factory=list)
     cron_jobs: list[Object] = field(default_factory=list)
 
@@ -128,7 +130,8 @@ class Life:
     def check(self, **seen: Any) -> None:
         """A check that ends now, told what the CronJob tells it, or what it has seen by then."""
         report = [self._evidence(name, found) for name, found in seen.items()]
-        self.checks.append(a_check(len(self.checks), self.now, Report(triggers=report)))
+        self.made += 1
+        self.checks.append(a_check(self.made, self.now, Report(triggers=report)))
 
     def look(self, **seen: Any) -> None:
         """A check and what the operator makes of it, ten minutes later."""
