@@ -115,7 +115,7 @@ def _look(
     run = schedule.spec.run_template.spec
     secret = {key: os.environ[name] for key, name in _METRIC_SECRETS.items() if name in os.environ}
     tracking_uri, local = _tracking(run.mlflow.tracking_uri, home)
-    os.environ.setdefault("AWS_MAX_ATTEMPTS", "1")
+    os.environ.setdefault("AWS_MAX_ATTEMPTS", "3")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     with _scratch() as scratch:
         setting = Setting(

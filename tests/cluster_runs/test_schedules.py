@@ -92,7 +92,8 @@ def test_each_change_upstream_trains_once_on_the_new_bytes(
     data = {"name": "data", "data": {"paths": ["data/raw.csv.dvc"]}}
     scheduled.apply(data, run=spec, cooldownSeconds=0)
     scheduled.check("check-1")
-    assert scheduled.trigger("data").reason == "Recorded", scheduled.status()
+    told = scheduled.trigger("data")
+    assert told.reason == "Recorded", told.message
     s3.put(team.bucket, "upstream/raw.csv", b"10\n20\n30\n40\n")
     scheduled.check("check-2")
     (run,) = scheduled.trained(1)

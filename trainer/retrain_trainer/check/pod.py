@@ -19,8 +19,8 @@ from retrain_trainer.git_access import GitSecret
 from retrain_trainer.report import LogReporter, Redact, RedactingReporter, Reporter
 
 MAX_MESSAGE = 1000
-_ENVIRONMENT = {"AWS_MAX_ATTEMPTS": "1"}
-"""One attempt instead of botocore's five: the next check is near."""
+_ENVIRONMENT = {"AWS_MAX_ATTEMPTS": "3"}
+"""Instead of botocore's five: a busy node may miss one, and the next check is near."""
 
 
 @dataclass(frozen=True)
