@@ -12,7 +12,6 @@ from retrain_core.clock import next_time
 from retrain_core.evidence import Evidence
 from retrain_core.outcome import Reason
 from retrain_core.spec import Trigger
-from retrain_core.spec.retrain_schedule import KINDS_OF_TRIGGER
 from retrain_core.verdict.triggers import judge
 
 _TITLES = ("TRIGGER", "TYPE", "SEEN", "WOULD", "WHY")
@@ -63,16 +62,17 @@ def of_clock(trigger: Trigger, now: datetime) -> Outlook:
 
 
 def of_evidence(evidence: Evidence, trigger: Trigger, known: str | None) -> Outlook:
-    """What the operator would decide."""
-    kind = next(kind for kind in KINDS_OF_TRIGGER if getattr(trigger, kind) is not None)
-    name = kind.capitalize()
+    """What the evidence comes to: cooldown and active runs are the operator's to know."""
     if evidence.unseen is not None:
         unseen = evidence.unseen
-        return Outlook(trigger.name, name, unseen.reason, None, unseen.message, could_look=False)
+        return Outlook(
+            trigger.name, trigger.type, unseen.reason, None, unseen.message, could_look=False
+        )
     verdict = judge(evidence, trigger, known)
     assert verdict is not None
     causes = tuple(cause.evidence for cause in verdict.causes)
-    return Outlook(trigger.name, name, str(verdict.finding), verdict.seen, verdict.message, causes)
+    finding = str(verdict.finding)
+    return Outlook(trigger.name, trigger.type, finding, verdict.seen, verdict.message, causes)
 
 
 def print_outlooks(stream: TextIO, outlooks: list[Outlook], form: str | None) -> None:

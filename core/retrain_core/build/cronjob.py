@@ -9,7 +9,7 @@ from retrain_core import names
 from retrain_core.build.job import TrainerSettings, job_template, managed
 from retrain_core.defaults import effective_spec
 from retrain_core.spec import API_VERSION
-from retrain_core.spec.retrain_schedule import Cron, RetrainScheduleSpec, Trigger
+from retrain_core.spec.retrain_schedule import CHECK, Cron, RetrainScheduleSpec, Trigger
 
 HISTORY_LIMIT = 100
 """Of Jobs, for Kubernetes: the operator records each first and then sets its TTL."""
@@ -36,6 +36,11 @@ class Schedule:
 
 def cron_job_name(schedule: str, trigger: str) -> str:
     return f"{schedule}-{trigger}"
+
+
+def is_check(cron_job: dict[str, Any], schedule: str) -> bool:
+    """Whether its Jobs look at triggers, and train nothing."""
+    return bool(cron_job["metadata"]["name"] == cron_job_name(schedule, CHECK))
 
 
 def build_cron_job(

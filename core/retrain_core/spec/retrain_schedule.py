@@ -172,6 +172,16 @@ class Trigger(SpecModel):
     metric: Metric | None = None
     """An instant query above or below a number."""
 
+    @property
+    def kind(self) -> str:
+        """The field that says what it is."""
+        return next(kind for kind in KINDS_OF_TRIGGER if getattr(self, kind) is not None)
+
+    @property
+    def type(self) -> str:
+        """Its kind as `status.trigger.type` of a run has it."""
+        return self.kind.capitalize()
+
 
 class Check(SpecModel):
     """The pod that looks at the triggers that are no clock."""

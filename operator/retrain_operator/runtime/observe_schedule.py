@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from retrain_core.build.cronjob import HASH_ANNOTATION, Schedule, cron_job_name
+from retrain_core.build.cronjob import HASH_ANNOTATION, Schedule, cron_job_name, is_check
 from retrain_core.spec.retrain_schedule import CHECK
 from retrain_operator.kube import objects
 from retrain_operator.kube.client import KubeClient
@@ -33,7 +33,7 @@ async def observe_schedule(client: KubeClient, store: Store, key: Key) -> Seen |
     if schedule is None:
         return None
     look = _Look(client, store, key, schedule)
-    await look.at_clocks()
+    await look.at_cron_jobs()
     await look.at_jobs()
     await look.at_checks()
     await look.at_runs()
@@ -51,7 +51,7 @@ class _Look:
     store: Store
     key: Key
     schedule: Object
-    clocks: list[Object] = field(default_factory=list)
+    cron_jobs: list[Object] = field(default_factory=list)
     orphans: list[Object] = field(default_factory=list)
     jobs: list[Object] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
@@ -62,7 +62,7 @@ class _Look:
     def seen(self) -> Seen:
         return Seen(
             self.schedule,
-            self.clocks,
+            self.cron_jobs,
             self.jobs,
             self.checks,
             self._runs(),
@@ -72,11 +72,11 @@ class _Look:
             frozenset(self.taken),
         )
 
-    async def at_clocks(self) -> None:
+    async def at_cron_jobs(self) -> None:
         known = self.store.of_schedule(CRON_JOB, self.key)
-        self.clocks += [item for item in known if objects.controlled_by(item, self.schedule)]
+        self.cron_jobs += [item for item in known if objects.controlled_by(item, self.schedule)]
         self.orphans += [item for item in known if is_orphan(item)]
-        found = {objects.name(item) for item in (*self.clocks, *self.orphans)}
+        found = {objects.name(item) for item in (*self.cron_jobs, *self.orphans)}
         for name in dict.fromkeys(self._names()):
             if name in found:
                 continue
@@ -85,14 +85,14 @@ class _Look:
                 continue
             if objects.controlled_by(item, self.schedule):
                 self.store.put(CRON_JOB, item)
-                self.clocks.append(item)
+                self.cron_jobs.append(item)
             elif is_orphan(item):
                 self.orphans.append(item)
             else:
                 self.taken.add((CRON_JOB, name))
 
     async def at_jobs(self) -> None:
-        clocks = {objects.uid(item) for item in self.clocks if not self._is_check(item)}
+        clocks = {objects.uid(item) for item in self.cron_jobs if not is_check(item, self.key[1])}
         runs = {objects.uid(run) for run in self._runs()}
         unmarked = 0
         for job in self.store.of_schedule(JOB, self.key):
@@ -111,7 +111,7 @@ class _Look:
 
     async def at_checks(self) -> None:
         """Those of the check's CronJob; their pods where a report is waited for."""
-        mine = {objects.uid(item) for item in self.clocks if self._is_check(item)}
+        mine = {objects.uid(item) for item in self.cron_jobs if is_check(item, self.key[1])}
         jobs = [
             job
             for job in self.store.of_schedule(JOB, self.key)
@@ -169,9 +169,6 @@ class _Look:
             self.store.put(TRAINING_RUN, run)
             return False
         return True
-
-    def _is_check(self, cron_job: Object) -> bool:
-        return objects.name(cron_job) == cron_job_name(self.key[1], CHECK)
 
     def _is_mine(self, run: Object, job: Object) -> bool:
         return objects.controlled_by(run, self.schedule) and is_record(run, job)

@@ -53,7 +53,7 @@ class Looks:
 
     def at(self, trigger: Trigger) -> Evidence:
         """The evidence of one trigger, within its room."""
-        kind = _kind(trigger)
+        kind = trigger.kind
         self._setting.report.step(f"look at {trigger.name} ({kind})")
         digest = about(trigger, self._setting.run)
 
@@ -113,8 +113,3 @@ class Looks:
         assert verdict is not None
         report.note(f"seen: {verdict.seen}")
         report.note(f"{verdict.finding}: {verdict.message}")
-
-
-def _kind(trigger: Trigger) -> str:
-    kinds = ("release", "data", "drift", "metric")
-    return next(kind for kind in kinds if getattr(trigger, kind) is not None)

@@ -1,4 +1,4 @@
-"""The CronJobs of a schedule: one for each cron trigger, none for one that is gone."""
+"""The CronJobs of a schedule: one for each cron trigger, one for the checks of all others."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -8,9 +8,9 @@ from retrain_core.build.cronjob import (
     HASH_ANNOTATION,
     build_cron_job,
     cron_job_name,
+    is_check,
 )
 from retrain_core.clock import next_time
-from retrain_core.spec.retrain_schedule import CHECK
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import CRON_JOB, Object
 from retrain_operator.plan.ownership import recorded_by
@@ -46,7 +46,7 @@ def clocks(s: Situation, check: Object | None) -> Iterator[Action]:
 
 def _removed(s: Situation, clock: Object) -> Iterator[Action]:
     """It stands still first, and goes when all that it has started, which goes on, is recorded."""
-    if is_check(s, clock):
+    if is_check(clock, s.seen.owner.name):
         yield Delete(CRON_JOB, clock)
     elif not clock["spec"].get("suspend"):
         yield Patch(CRON_JOB, clock, {"spec": {"suspend": True}})
@@ -54,11 +54,6 @@ def _removed(s: Situation, clock: Object) -> Iterator[Action]:
         objects.controlled_by(job, clock) and recorded_by(job) is None for job in s.seen.jobs
     ):
         yield Delete(CRON_JOB, clock, orphan=True)
-
-
-def is_check(s: Situation, cron_job: Object) -> bool:
-    """Whether its Jobs look at triggers, and train nothing."""
-    return objects.name(cron_job) == cron_job_name(s.seen.owner.name, CHECK)
 
 
 def wanted_clocks(s: Situation) -> list[Object]:
@@ -82,7 +77,7 @@ def last_tick(s: Situation) -> datetime | None:
     times = [
         (item.get("status") or {}).get("lastScheduleTime")
         for item in s.seen.cron_jobs
-        if not is_check(s, item)
+        if not is_check(item, s.seen.owner.name)
     ]
     return max((time for text in times if (time := objects.moment(text))), default=None)
 

@@ -4,8 +4,6 @@ from pydantic import ValidationError
 
 from retrain_core.crd.status import Firing, TriggerStatus
 from retrain_core.evidence import about, looked_at
-from retrain_core.spec import Trigger
-from retrain_core.spec.retrain_schedule import KINDS_OF_TRIGGER
 from retrain_operator.kube.objects import Object
 from retrain_operator.plan.schedule.types import Situation
 
@@ -19,7 +17,7 @@ def states(s: Situation) -> States:
     found: States = {}
     for trigger in looked_at(s.spec.triggers):
         fresh = TriggerStatus(
-            name=trigger.name, type=type_of(trigger), about=about(trigger, s.run_spec)
+            name=trigger.name, type=trigger.type, about=about(trigger, s.run_spec)
         )
         state = told.get(trigger.name, fresh)
         found[trigger.name] = state if state.about == fresh.about else fresh
@@ -47,12 +45,6 @@ def kept_while_suspended(states: States) -> States:
         )
         for name, state in states.items()
     }
-
-
-def type_of(trigger: Trigger) -> str:
-    """The trigger's kind as `status.trigger.type` has it."""
-    kind = next(kind for kind in KINDS_OF_TRIGGER if getattr(trigger, kind) is not None)
-    return kind.capitalize()
 
 
 def is_release(firing: Firing) -> bool:

@@ -94,7 +94,7 @@ class Seen:
     cron_jobs: Sequence[Object] = ()
     """Controlled by the schedule."""
     jobs: Sequence[Object] = ()
-    """Controlled by one of them, oldest first. One that is not marked is as it is live."""
+    """Controlled by a clock, oldest first. One that is not marked is as it is live."""
     checks: Sequence[Check] = ()
     """Oldest first. The pods are known of those that have ended and were not read yet."""
     runs: Sequence[Object] = ()
