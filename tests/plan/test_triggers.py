@@ -1,15 +1,17 @@
 """What follows from what the checks see: which runs start, when, and what the status says of it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plan.builders import condition
+from plan.builders import SETTINGS, condition
 from plan.triggering import (
     DATA,
     DRIFT,
+    OWNER,
     QUALITY,
     RELEASE,
     Life,
@@ -20,10 +22,16 @@ from plan.triggering import (
     tag,
 )
 from retrain_core import names
-from retrain_core.crd.status import MAX_FIRINGS
+from retrain_core.build.cronjob import Schedule
+from retrain_core.crd.status import MAX_FIRINGS, Firing
 from retrain_core.evidence import Tag, Unseen
 from retrain_operator.kube import objects
+from retrain_operator.kube.objects import TRAINING_RUN
+from retrain_operator.plan.schedule.firing import run_name
+from retrain_operator.plan.schedule.plan import plan_schedule
 from retrain_operator.plan.schedule.retries import MAX_RETRIES, delay
+from retrain_operator.plan.schedule.triggers import stored
+from retrain_operator.plan.schedule.types import Create, Delete
 
 HOUR = timedelta(hours=1)
 
@@ -373,6 +381,38 @@ def test_a_copy_of_a_run_is_none_of_the_schedule_s() -> None:
     life.end("Trained", life.runs[0])
     life.settle()
     assert [objects.name(run) for run in life.runs] == ["a-copy"]
+
+
+def test_a_run_has_a_name_that_kubernetes_takes_at_the_limit_of_the_schedule_s() -> None:
+    schedule = Schedule("s" * 43, "ml", "uid")
+    assert len(run_name(schedule, "t" * 8, Firing(episode="1"))) == 63
+
+
+def test_a_run_whose_name_is_taken_is_told_waits_and_starts_when_it_is_free() -> None:
+    life = Life.of(RELEASE)
+    life.look(release=[])
+    life.check(release=[tag(1)])
+    life.step()
+    (due,) = stored(life.schedule)["release"].due
+    name = run_name(OWNER, "release", due)
+    seen = replace(life.seen(), taken=frozenset({(TRAINING_RUN, name)}))
+    decided = plan_schedule(seen, SETTINGS, life.now)
+    assert not [action for action in decided.actions if isinstance(action, Create)]
+    told = condition(decided.status, "Ready")
+    assert (told["reason"], name in told["message"]) == ("NameTaken", True)
+    assert decided.status is not None
+    assert decided.status["triggers"][0]["due"]
+    life.settle()
+    assert life.releases == ["v1.1.0"]
+
+
+def test_the_clock_and_the_checks_of_a_deleted_trigger_go() -> None:
+    life = Life.of(RELEASE)
+    life.settle()
+    assert [objects.name(one) for one in life.cron_jobs] == ["iris-check"]
+    life.schedule["spec"]["triggers"] = [{"name": "weekly", "cron": {"schedule": "0 0 * * 1"}}]
+    gone = [action for action in life.planned().actions if isinstance(action, Delete)]
+    assert [(objects.name(one.item), one.orphan) for one in gone] == [("iris-check", False)]
 
 
 # Whatever crashes.
