@@ -7,18 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrain_core.evidence import (
+    MAX_KNOWN,
     ColumnScore,
     DataEvidence,
     DriftEvidence,
     Evidence,
     MetricEvidence,
+    ReleaseEvidence,
     Unseen,
 )
 from retrain_core.spec import Trigger
-from retrain_core.spec.retrain_schedule import Data, Drift, Metric
-from retrain_core.verdict import data, drift, metric
+from retrain_core.spec.retrain_schedule import Data, Drift, Metric, Release
+from retrain_core.verdict import data, drift, metric, release
 from retrain_core.verdict.finding import MEANINGS, REMEDIES, Finding
 from retrain_core.verdict.metric import GAVE_UP
+from retrain_core.verdict.release import as_text
 from retrain_core.verdict.triggers import judge
 
 PROMETHEUS = {"url": "http://prometheus", "query": "up"}
@@ -145,3 +148,17 @@ def test_evidence_of_another_kind_is_refused() -> None:
 
 def test_each_finding_has_a_meaning_or_a_remedy() -> None:
     assert sorted([*MEANINGS, *REMEDIES]) == sorted(Finding)
+
+
+def test_more_tags_than_a_status_can_hold_are_no_evidence() -> None:
+    known: str | None = None
+    for first in range(0, 4000, 500):
+        page = as_text((first + number).to_bytes(6, "big") for number in range(500))
+        seen = ReleaseEvidence(total=5000, recorded=page, complete=False)
+        known = release.judge(seen, Release(tag_pattern="*"), known).known
+    assert known is not None
+    assert len(known) <= MAX_KNOWN
+    page = as_text((4000 + number).to_bytes(6, "big") for number in range(500))
+    seen = ReleaseEvidence(total=5000, recorded=page, complete=True)
+    with pytest.raises(ValueError, match="more than 4095 tags"):
+        release.judge(seen, Release(tag_pattern="*"), known)

@@ -36,8 +36,15 @@ class KnownTags:
         return ("+" if self.complete else "-") + as_text(self.prints)
 
     def having(self, prints: Iterable[bytes], *, complete: bool) -> "KnownTags":
-        """With those as well."""
-        return KnownTags(tuple(dict.fromkeys((*self.prints, *prints))), complete)
+        """With those as well.
+
+        Raises:
+            ValueError: more than a status can hold.
+        """
+        known = tuple(dict.fromkeys((*self.prints, *prints)))
+        if len(known) > MAX_KNOWN_TAGS:
+            raise ValueError(f"more than {MAX_KNOWN_TAGS} tags")
+        return KnownTags(known, complete)
 
     def standing(self, tags: Iterable[Tag]) -> list[tuple[Tag, Literal["New", "Known", "Moved"]]]:
         """How each of ``tags`` stands to what is known."""
@@ -98,8 +105,6 @@ def judge(seen: ReleaseEvidence, spec: Release, known: str | None) -> Verdict:
         return _recorded(seen, spec, before, shown)
     new = [tag for tag, standing in before.standing(seen.tags) if standing == "New"]
     now = before.having(map(tag_print, new), complete=True)
-    if len(now.prints) > MAX_KNOWN_TAGS:
-        raise ValueError("more tags than can be known")
     moved = [tag for tag, standing in before.standing(seen.moved) if standing == "Moved"]
     said = []
     if new:
