@@ -6,13 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from retrain_core import names
-from retrain_core.build.cronjob import (
-    HISTORY_LIMIT,
-    Schedule,
-    cron_job_name,
-    schedule_reference,
-    with_hash,
-)
+from retrain_core.build.cronjob import Schedule, cron_job
 from retrain_core.build.job import TrainerSettings, managed, pod_view
 from retrain_core.build.pod import (
     container,
@@ -22,6 +16,7 @@ from retrain_core.build.pod import (
     secret_volume,
     secrets,
     security_context,
+    with_theirs,
 )
 from retrain_core.defaults import effective_spec
 from retrain_core.evidence import looked_at
@@ -62,27 +57,18 @@ def build_check(
     }
     if queue:
         job["suspend"] = True
-    return with_hash(
+    return cron_job(
+        schedule,
+        CHECK,
+        labels,
         {
-            "apiVersion": "batch/v1",
-            "kind": "CronJob",
-            "metadata": {
-                "name": cron_job_name(schedule.name, CHECK),
-                "namespace": schedule.namespace,
-                "labels": managed(labels),
-                "ownerReferences": [schedule_reference(schedule)],
-            },
-            "spec": {
-                "schedule": spec.check.schedule or default_schedule(schedule.uid),
-                "timeZone": "Etc/UTC",
-                "startingDeadlineSeconds": 60 * EVERY_MINUTES,
-                "suspend": spec.suspend,
-                "concurrencyPolicy": "Forbid",
-                "successfulJobsHistoryLimit": HISTORY_LIMIT,
-                "failedJobsHistoryLimit": HISTORY_LIMIT,
-                "jobTemplate": {"metadata": {"labels": {**managed(labels), **queue}}, "spec": job},
-            },
-        }
+            "schedule": spec.check.schedule or default_schedule(schedule.uid),
+            "timeZone": "Etc/UTC",
+            "startingDeadlineSeconds": 60 * EVERY_MINUTES,
+            "suspend": spec.suspend,
+            "concurrencyPolicy": "Forbid",
+            "jobTemplate": {"metadata": {"labels": {**managed(labels), **queue}}, "spec": job},
+        },
     )
 
 
@@ -157,7 +143,7 @@ def _containers(
             image,
             pod.get("imagePullPolicy", settings.image_pull_policy),
             command=[names.TRAINER_PYTHON, "-P", "-m", "retrain_trainer", name, *options],
-            env=_environment(pod),
+            env=with_theirs([{"name": "HOME", "value": names.TEMPORARY_FOLDER}], pod),
             envFrom=env_from,
             volumeMounts=[
                 {"name": names.WORKSPACE_VOLUME, "mountPath": names.WORKSPACE},
@@ -172,12 +158,6 @@ def _containers(
     look = made(names.LOOK_CONTAINER, settings.image, options, mounted, [])
     check = made(names.CHECK_CONTAINER, own or settings.image, [], [], secrets_)
     return look, check
-
-
-def _environment(pod: dict[str, Any]) -> list[dict[str, Any]]:
-    theirs = pod.get("env", [])
-    home = [{"name": "HOME", "value": names.TEMPORARY_FOLDER}]
-    return [*([] if any(one["name"] == "HOME" for one in theirs) else home), *theirs]
 
 
 def _mounted(spec: RetrainScheduleSpec, run: TrainingRunSpec) -> list[tuple[str, str, str]]:

@@ -63,32 +63,41 @@ def build_cron_job(
     template = job_template(labels, {}, run, settings)
     said = json.dumps(run_template, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
     template["metadata"]["annotations"] = {names.RUN_TEMPLATE_ANNOTATION: said}
-    built = {
+    return cron_job(
+        schedule,
+        trigger.name,
+        labels,
+        {
+            **_clock(cron),
+            "suspend": spec.suspend,
+            "concurrencyPolicy": _concurrency(spec),
+            "jobTemplate": template,
+        },
+    )
+
+
+def cron_job(
+    schedule: Schedule, suffix: str, labels: dict[str, str], spec: dict[str, Any]
+) -> dict[str, Any]:
+    """The CronJob ``<schedule>-<suffix>``, with a hash of what it is in an annotation."""
+    built: dict[str, Any] = {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
         "metadata": {
-            "name": cron_job_name(schedule.name, trigger.name),
+            "name": cron_job_name(schedule.name, suffix),
             "namespace": schedule.namespace,
             "labels": managed(labels),
             "ownerReferences": [schedule_reference(schedule)],
         },
         "spec": {
-            **_clock(cron),
-            "suspend": spec.suspend,
-            "concurrencyPolicy": _concurrency(spec),
+            **spec,
             "successfulJobsHistoryLimit": HISTORY_LIMIT,
             "failedJobsHistoryLimit": HISTORY_LIMIT,
-            "jobTemplate": template,
         },
     }
-    return with_hash(built)
-
-
-def with_hash(cron_job: dict[str, Any]) -> dict[str, Any]:
-    """``cron_job`` with a hash of what it is, in an annotation."""
-    digest = hashlib.sha256(json.dumps(cron_job, sort_keys=True).encode()).hexdigest()[:16]
-    metadata = {**cron_job["metadata"], "annotations": {HASH_ANNOTATION: digest}}
-    return {**cron_job, "metadata": metadata}
+    digest = hashlib.sha256(json.dumps(built, sort_keys=True).encode()).hexdigest()[:16]
+    metadata = {**built["metadata"], "annotations": {HASH_ANNOTATION: digest}}
+    return {**built, "metadata": metadata}
 
 
 def schedule_reference(schedule: Schedule) -> dict[str, Any]:

@@ -130,7 +130,12 @@ def _environment(spec: TrainingRunSpec, image: str) -> list[dict[str, Any]]:
         _field(names.RELEASE_VARIABLE, f"metadata.annotations['{names.RELEASE_ANNOTATION}']"),
         {"name": names.IMAGE_VARIABLE, "value": image},
     ]
-    theirs = spec.pod.get("env", [])
+    return with_theirs(ours, spec.pod)
+
+
+def with_theirs(ours: list[dict[str, Any]], pod: dict[str, Any]) -> list[dict[str, Any]]:
+    """``ours`` and the variables of spec.pod, which take the place of ours."""
+    theirs = pod.get("env", [])
     taken = {variable["name"] for variable in theirs}
     return [*(variable for variable in ours if variable["name"] not in taken), *theirs]
 
