@@ -16,12 +16,14 @@ from typing import Any
 import pytest
 
 from control_plane.faults import AnswerLost, CrashAfter, CrashBefore, OnWrite
+from control_plane.live import Live
 from control_plane.operators import Operator, looked_at
 from control_plane.scenarios import SCENARIOS, Scenario, end_state, trained
 from control_plane.schedules import SCHEDULE_SCENARIOS, recorded
 from control_plane.space import Space
 from control_plane.triggers import TRIGGER_SCENARIOS, tags_train_in_their_order
 from control_plane.world import World
+from retrain_operator.kube import objects
 
 AT_ONCE = 8
 Failing = Callable[[Operator, str], OnWrite]
@@ -78,8 +80,20 @@ async def play(
     if space.run():
         await looked_at(operator, space)
     operator.kill()
+    await space.until(lambda: not _left_behind(space), "garbage collection is through")
     counts = {" ".join(what): operator.proxy.count(*what) for what in COUNTED}
     return Played(end_state(space), counts, list(dict.fromkeys(operator.proxy.writes())))
+
+
+def _left_behind(space: Space) -> list[str]:
+    """What belongs to an owner that is no more."""
+    items = [item for kind in Live.KINDS for item in space.all(kind)]
+    there = {objects.uid(item) for item in items}
+    return [
+        objects.name(item)
+        for item in items
+        if (owner := objects.controller(item)) is not None and owner["uid"] not in there
+    ]
 
 
 def _is_worth_it(label: str, usual: list[str]) -> bool:

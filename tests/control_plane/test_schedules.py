@@ -88,6 +88,26 @@ async def test_the_clock_goes_on_for_three_minutes_without_an_operator_and_nothi
     assert operator.proxy.count("create", "trainingruns") == len(jobs)
 
 
+async def test_a_schedule_whose_deletion_the_watch_has_not_told_gets_no_new_clock(
+    world: World,
+) -> None:
+    space, operator = await world.settled_in()
+    await create_schedule(space)
+    await ready(space)
+    operator.proxy.hidden = lambda resource, _event: resource == RETRAIN_SCHEDULE.plural
+    before = len(operator.proxy.calls)
+    await space.api.delete(RETRAIN_SCHEDULE, space.name, "iris")
+
+    def looked() -> bool:
+        calls = operator.proxy.calls[before:]
+        return any((c.verb, c.resource) == ("get", RETRAIN_SCHEDULE.plural) for c in calls)
+
+    await space.until(looked, "the operator has looked for it when its clock was gone")
+    await space.create_run("other")
+    await space.has_pod("other")
+    assert not [label for label in operator.proxy.writes(before) if "cronjobs" in label]
+
+
 async def test_a_record_is_of_the_template_that_its_job_was_made_from(world: World) -> None:
     space, operator = await world.settled_in()
     await create_schedule(space)

@@ -34,6 +34,9 @@ async def observe_schedule(client: KubeClient, store: Store, key: Key) -> Seen |
         return None
     look = _Look(client, store, key, schedule)
     await look.at_cron_jobs()
+    if look.missing and await _is_gone(client, schedule):
+        # Its CronJobs went with it, and the watch has not told that it went.
+        return None
     await look.at_jobs()
     await look.at_checks()
     await look.at_runs()
@@ -58,6 +61,8 @@ class _Look:
     gone: set[str] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
     taken: set[Named] = field(default_factory=set)
+    missing: bool = False
+    """Whether there is no CronJob of a name that the schedule wants."""
 
     def seen(self) -> Seen:
         return Seen(
@@ -82,8 +87,8 @@ class _Look:
                 continue
             item = await self.client.get(CRON_JOB, self.key[0], name)
             if item is None:
-                continue
-            if objects.controlled_by(item, self.schedule):
+                self.missing = True
+            elif objects.controlled_by(item, self.schedule):
                 self.store.put(CRON_JOB, item)
                 self.cron_jobs.append(item)
             elif is_orphan(item):
@@ -181,6 +186,11 @@ class _Look:
         """Of the CronJobs that the schedule wants."""
         for trigger in self.schedule["spec"].get("triggers", ()):
             yield cron_job_name(self.key[1], trigger["name"] if "cron" in trigger else CHECK)
+
+
+async def _is_gone(client: KubeClient, schedule: Object) -> bool:
+    found = await client.get(RETRAIN_SCHEDULE, *objects.place(schedule))
+    return found is None or objects.uid(found) != objects.uid(schedule)
 
 
 async def is_deleted(client: KubeClient, key: Key) -> bool:
