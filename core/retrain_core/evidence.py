@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from retrain_core.result import MAX_BYTES, Line, Number, ResultModel, Version, Word
 from retrain_core.spec import TrainingRunSpec, Trigger
-from retrain_core.spec.base import SpecModel
+from retrain_core.spec.base import Seconds, SpecModel
 
 MAX_TAGS = 20
 """New tags in one report, oldest first."""
@@ -149,6 +149,8 @@ class Task(SpecModel):
     """Those that are no clock."""
     known: dict[str, str] = {}
     """By trigger: what is known of it."""
+    timeout_seconds: Seconds
+    """How long all of the check may take."""
 
 
 def room(triggers: int) -> int:

@@ -41,6 +41,7 @@ class Team:
     server: GitHttpsServer
     run: dict[str, Any] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)
+    timeout: int = 300
     metric_secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     secret: dict[str, str] = field(default_factory=dict)
     """Keys of the git Secret; else those of the server."""
@@ -107,7 +108,13 @@ class Team:
         self, triggers: list[dict[str, Any]], **environment: str
     ) -> "subprocess.CompletedProcess[str]":
         """The check as its two containers run it; its message is in ``message``."""
-        task = {"schedule": "s", "run": self.spec(), "triggers": triggers, "known": self.known}
+        task = {
+            "schedule": "s",
+            "run": self.spec(),
+            "triggers": triggers,
+            "known": self.known,
+            "timeoutSeconds": self.timeout,
+        }
         (self.folder / "task.json").write_text(json.dumps(task))
         for name, keys in self.metric_secrets.items():
             folder = self.folder / "metrics" / name

@@ -1,5 +1,10 @@
 """The check as its container runs it: exit codes, the message, and no secrets anywhere."""
 
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from check.conftest import Team
@@ -113,3 +118,32 @@ def test_a_folder_that_looks_like_a_repository_runs_nothing(team: Team) -> None:
     assert seen.data is not None
     assert team.unseen(data={"paths": ["absent"]})[0] == "PathNotFound"
     assert not ran.exists()
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    """The address of a server that takes every call and answers none."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_a_look_that_hangs_takes_its_share_of_the_time_and_none_of_the_others(team: Team) -> None:
+    team.timeout = 30
+    with silent() as upstream:
+        content = f"frozen: true\ndeps:\n- path: {upstream}/raw.csv\nouts:\n- path: raw.csv\n"
+        team.repository.commit({"data/hangs.dvc": content})
+        team.run |= {"mlflow": {"trackingURI": upstream}, "model": {"name": "m"}}
+        began = time.monotonic()
+        done = team.pod(
+            [
+                {"name": "hangs", "data": {"paths": ["data/hangs.dvc"]}},
+                {"name": "too", "drift": {"current": "data/raw.csv"}},
+                DATA,
+            ]
+        )
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - began < team.timeout
+    report = parse_report(team.message)
+    assert report is not None
+    reasons = [each.unseen and each.unseen.reason for each in report.triggers]
+    assert reasons == ["LookTimedOut", "LookTimedOut", None], done.stderr

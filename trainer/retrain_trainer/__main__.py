@@ -37,11 +37,14 @@ def main(
 
         check = CheckPod(spec, workspace, result, git_secret, metrics_secrets, os.environ)
         code = run_look(check) if step == names.LOOK_CONTAINER else run_check(check)
-    else:
-        from retrain_trainer.pod import Pod, run_source, run_train
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Threads of a look that was cut off may hang for longer than the pod may live.
+        os._exit(code)
+    from retrain_trainer.pod import Pod, run_source, run_train
 
-        pod = Pod(spec, workspace, result, git_secret, os.environ)
-        code = run_source(pod) if step == names.SOURCE_CONTAINER else run_train(pod)
+    pod = Pod(spec, workspace, result, git_secret, os.environ)
+    code = run_source(pod) if step == names.SOURCE_CONTAINER else run_train(pod)
     # The collector would look once more at everything that was imported: a second of CPU.
     gc.freeze()
     sys.exit(code)

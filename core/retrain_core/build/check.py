@@ -91,6 +91,7 @@ def _pod_template(
         "run": json.loads(pod_view(run)),
         "triggers": [trigger.to_api() for trigger in looked_at(spec.triggers)],
         "known": dict(known),
+        "timeoutSeconds": spec.check.timeout_seconds,
     }
     said = json.dumps(task, separators=(",", ":"), ensure_ascii=False)
     pod = run.pod

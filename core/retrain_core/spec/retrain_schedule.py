@@ -189,7 +189,7 @@ class Check(SpecModel):
     schedule: Text | None = None
     """As in cron. Default: every ten minutes."""
     timeout_seconds: Seconds = 300
-    """How long one look may take."""
+    """How long one check may take; its looks share the time."""
     resources: Annotated[dict[str, Any], PodField("resources")] = {}
     """What the pod asks for and may use."""
     queue_name: Name | None = None

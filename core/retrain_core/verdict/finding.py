@@ -36,6 +36,7 @@ class Finding(StrEnum):
     QUERY_REFUSED = "QueryRefused"
     METRICS_DENIED = "MetricsDenied"
     METRICS_UNREACHABLE = "MetricsUnreachable"
+    LOOK_TIMED_OUT = "LookTimedOut"
     CHECK_FAILED = "CheckFailed"
 
 
@@ -76,6 +77,8 @@ REMEDIES: dict[Finding, str] = {
     " password, or token.",
     Finding.METRICS_UNREACHABLE: "Check metric.prometheus.url and the way to it from the check's"
     " pod.",
+    Finding.LOOK_TIMED_OUT: "See why what it looks at answers so slowly, or raise"
+    " check.timeoutSeconds: the looks of a check share it.",
     Finding.CHECK_FAILED: "Read the log of the check's pod; spec.check gives it more time or"
     " memory.",
 }

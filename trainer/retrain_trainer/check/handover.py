@@ -6,6 +6,7 @@ has.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from retrain_core.evidence import Evidence
@@ -15,6 +16,7 @@ from retrain_core.spec import Trigger
 from retrain_trainer.check.look import Setting
 from retrain_trainer.check.repository import fetch_head
 from retrain_trainer.check.run import Looks
+from retrain_trainer.check.shares import Shares
 
 FILE = "handover.json"
 
@@ -27,8 +29,10 @@ class Failure(ResultModel):
 
 
 class Handover(ResultModel):
-    """What was seen already, and what became of the fetch."""
+    """What was seen already, what became of the fetch, and until when the check may take."""
 
+    ends: float
+    """Seconds since the epoch."""
     seen: list[Evidence] = []
     failure: Failure | None = None
 
@@ -41,14 +45,20 @@ class Handover(ResultModel):
         return cls.model_validate_json((folder / FILE).read_text())
 
 
-def look_outside(triggers: Sequence[Trigger], setting: Setting) -> Handover:
-    """Look at tags and metrics, and fetch the head for the other triggers."""
+def look_outside(triggers: Sequence[Trigger], setting: Setting, timeout: float) -> Handover:
+    """Look at tags and metrics, and fetch the head for the other triggers.
+
+    ``timeout``: seconds that all of the check may take.
+    """
+    fetches = setting.run.source.git and any(each.data or each.drift for each in triggers)
+    shares = Shares.of(timeout, len(triggers) + bool(fetches))
+    setting = replace(setting, shares=shares)
     looks = Looks(setting, len(triggers))
     seen = [looks.at(trigger) for trigger in triggers if trigger.release or trigger.metric]
     failure = None
-    if setting.run.source.git and any(trigger.data or trigger.drift for trigger in triggers):
+    if fetches:
         try:
             fetch_head(setting)
         except RunFailed as failed:
             failure = Failure(reason=failed.reason, message=setting.redact(failed.message))
-    return Handover(seen=seen, failure=failure)
+    return Handover(ends=shares.ends, seen=seen, failure=failure)

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from retrain_core.outcome import RunFailed
 from retrain_core.spec import TrainingRunSpec
 from retrain_core.verdict.finding import Finding
+from retrain_trainer.check.shares import Shares
 from retrain_trainer.git_access import Access
 from retrain_trainer.job import LocalStores
 from retrain_trainer.report import Redact, Reporter
@@ -74,5 +75,7 @@ class Setting:
     """Whether scores of drift go to the tracking server."""
     known: Mapping[str, str] = field(default_factory=dict)
     """By trigger."""
+    shares: Shares | None = None
+    """Of the check's time; None: each look may take as long as it does."""
     fetched: bool | RunFailed = False
     """Whether the head of the branch lies in ``scratch`` already; or why it could not be had."""

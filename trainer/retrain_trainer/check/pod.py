@@ -15,6 +15,7 @@ from retrain_core.redact import redactor, secrets_in
 from retrain_trainer.check.handover import Handover, look_outside
 from retrain_trainer.check.look import Setting
 from retrain_trainer.check.run import check
+from retrain_trainer.check.shares import Shares
 from retrain_trainer.git_access import GitSecret
 from retrain_trainer.report import LogReporter, Redact, RedactingReporter, Reporter
 
@@ -50,7 +51,7 @@ def run_look(pod: CheckPod) -> int:
     """The init container: what needs credentials that the other has not; returns its exit code."""
 
     def work(task: Task, setting: Setting) -> bool:
-        look_outside(task.triggers, setting).write(setting.scratch)
+        look_outside(task.triggers, setting, task.timeout_seconds).write(setting.scratch)
         return True
 
     return _run(pod, work)
@@ -63,7 +64,9 @@ def run_check(pod: CheckPod) -> int:
         before = Handover.read(setting.scratch)
         failure = before.failure
         fetched = RunFailed(failure.reason, failure.message) if failure else True
-        reports = check(task.triggers, replace(setting, fetched=fetched), before.seen)
+        shares = Shares(before.ends, len(task.triggers) - len(before.seen))
+        whole = replace(setting, fetched=fetched, shares=shares)
+        reports = check(task.triggers, whole, before.seen)
         return all(_write(pod, seen.dump(), setting.report) for seen in reports)
 
     return _run(pod, work)

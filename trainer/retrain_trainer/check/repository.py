@@ -26,7 +26,8 @@ def fetch_head(setting: Setting) -> None:
     top = setting.scratch / REPOSITORY
     shutil.rmtree(top, ignore_errors=True)
     setting.report.note(f"fetches {git.revision} of {git.url}")
-    fetch_commit(git, top, setting.access, seconds=FETCH_SECONDS)
+    share = setting.shares.take() if setting.shares else FETCH_SECONDS
+    fetch_commit(git, top, setting.access, seconds=min(share, FETCH_SECONDS))
 
 
 class Repository:

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from retrain_core.evidence import Evidence, Report, about, room
@@ -12,6 +13,7 @@ from retrain_core.verdict.triggers import judge
 from retrain_trainer.check import fit, metric, release
 from retrain_trainer.check.look import NotSeen, Once, Setting
 from retrain_trainer.check.repository import Repository
+from retrain_trainer.check.shares import Overtime, limit
 
 
 def check(
@@ -64,9 +66,14 @@ class Looks:
         def cannot(reason: str, message: str) -> Evidence:
             return self._unseen(trigger, reason, message)
 
+        seconds = self._setting.shares.take() if self._setting.shares else None
         try:
-            seen = self._look(trigger, lambda part: fit.size(made(part)) <= self._room)
+            with limit(seconds) if seconds else nullcontext():
+                seen = self._look(trigger, lambda part: fit.size(made(part)) <= self._room)
             evidence = made(seen)
+        except Overtime:
+            said = f"took longer than {seconds:.0f} s, its share of the check's time"
+            evidence = cannot(Finding.LOOK_TIMED_OUT, said)
         except RunFailed as failure:
             evidence = cannot(failure.reason, failure.message)
         except NotSeen as failure:
