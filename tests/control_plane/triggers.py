@@ -1,7 +1,6 @@
 """What can become of triggers that are no clock. The checks are the tests' own hand."""
 
 import copy
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,32 +9,12 @@ from control_plane.scenarios import Scenario
 from control_plane.schedules import NEVER, create_schedule, patch_schedule, ready, status
 from control_plane.space import Space
 from retrain_core import names
-from retrain_core.evidence import (
-    ColumnScore,
-    DataEvidence,
-    DriftEvidence,
-    Evidence,
-    MetricEvidence,
-    ReleaseEvidence,
-    Report,
-    Tag,
-    Task,
-    Unseen,
-    about,
-)
-from retrain_core.spec import Trigger
-from retrain_core.verdict.release import KnownTags, as_text, tag_print
+from retrain_core.evidence import Report, Tag, Task, Unseen
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import CRON_JOB, JOB, POD, RETRAIN_SCHEDULE, TRAINING_RUN, Object
+from seen import DATA, DRIFT, QUALITY, RELEASE, data, drift, evidence, metric
 
 CHECK = "iris-check"
-RELEASE = {"name": "release", "release": {"tagPattern": "v*"}}
-DATA = {"name": "data", "data": {"paths": ["data/raw.csv.dvc"]}}
-DRIFT = {"name": "drift", "drift": {"current": "s3://bucket/today.csv"}}
-QUALITY = {
-    "name": "quality",
-    "metric": {"prometheus": {"url": "http://prometheus:9090", "query": "accuracy"}, "below": 0.9},
-}
 V1, V2, V3 = (
     Tag(name=f"v1.{minor}.0", commit=character * 40) for minor, character in enumerate("abc")
 )
@@ -65,47 +44,13 @@ def task(space: Space) -> Task:
     return Task.model_validate_json(said)
 
 
-def release(told_: Task, trigger: Trigger, tags: Iterable[Tag]) -> ReleaseEvidence:
-    """As a check sees it."""
-    tags = list(tags)
-    known = KnownTags.of(told_.known.get(trigger.name))
-    latest = tags[-1] if tags else None
-    if not known.complete:
-        recorded = as_text(map(tag_print, tags))
-        return ReleaseEvidence(total=len(tags), latest=latest, recorded=recorded)
-    new = [tag for tag, standing in known.standing(tags) if standing == "New"]
-    moved = [tag for tag, standing in known.standing(tags) if standing == "Moved"]
-    return ReleaseEvidence(total=len(tags), latest=latest, tags=new, moved=moved)
-
-
-def data(id_: str) -> DataEvidence:
-    return DataEvidence(ids=[id_], imports=[0])
-
-
-def drift(digest: str, psi: str, champion: str = "3") -> DriftEvidence:
-    drifted = int(float(psi) >= 0.2)
-    score = ColumnScore(column="petal", outcome="Scored", psi=psi)
-    return DriftEvidence(
-        champion=champion, digest=digest, rows=150, judged=4, drifted=drifted, scores=[score]
-    )
-
-
-def metric(value: str) -> MetricEvidence:
-    return MetricEvidence(value=value)
-
-
 async def look(space: Space, name: str, **seen: Any) -> None:
     """A check of this name sees this of each trigger; a release's are its tags."""
     told_ = task(space)
-    report = []
-    for trigger in told_.triggers:
-        (kind,) = trigger.to_api().keys() - {"name"}
-        found = seen[trigger.name]
-        if isinstance(found, list):
-            found = release(told_, trigger, found)
-        kind = "unseen" if isinstance(found, Unseen) else kind
-        said = {"trigger": trigger.name, "about": about(trigger, told_.run), kind: found}
-        report.append(Evidence(**said))
+    report = [
+        evidence(trigger, told_.run, told_.known.get(trigger.name), seen[trigger.name])
+        for trigger in told_.triggers
+    ]
     await start_check(space, name)
     await node.check_ends(space, name, Report(triggers=report))
     await is_read(space, name)
@@ -242,11 +187,11 @@ async def drift_trains_once_for_the_same_data(space: Space) -> None:
 
 async def a_metric_trains_once_in_its_cooldown(space: Space) -> None:
     await create(space, QUALITY)
-    await look(space, "check-1", quality=metric("0.95"))
+    await look(space, "check-1", quality=metric(0.95))
     await finds(space, "quality", "WithinThreshold")
-    await look(space, "check-2", quality=metric("0.8"))
+    await look(space, "check-2", quality=metric(0.8))
     await trains(space)
-    for number, value in enumerate(("0.79", "0.78"), start=3):
+    for number, value in enumerate((0.79, 0.78), start=3):
         await look(space, f"check-{number}", quality=metric(value))
     await space.until(
         lambda: "cooldownSeconds" in told(space, "quality").get("waits", ""), "it cools down"
@@ -257,14 +202,14 @@ async def a_metric_trains_once_in_its_cooldown(space: Space) -> None:
 
 async def a_failed_run_waits_before_it_is_tried_again(space: Space) -> None:
     await create(space, QUALITY)
-    await look(space, "check-1", quality=metric("0.8"))
+    await look(space, "check-1", quality=metric(0.8))
     name = await run_of(space, 1)
     await space.has_pod(name)
     await node.source_ends(space, name)
     await space.reads("Training", name)
     await node.train_ends(space, name, code=50, result=node.STAGE_FAILED)
     await space.ended("StageFailed", name)
-    await look(space, "check-2", quality=metric("0.7"))
+    await look(space, "check-2", quality=metric(0.7))
     await space.until(lambda: "tried again" in told(space, "quality").get("waits", ""), "it waits")
     (due,) = told(space, "quality")["due"]
     ended = objects.moment(space.status(name)["completionTime"])
@@ -307,10 +252,10 @@ async def newer_data_replace_older(space: Space) -> None:
 
 async def suspended_starts_nothing(space: Space) -> None:
     await create(space, RELEASE, QUALITY)
-    await look(space, "check-1", release=[V1], quality=metric("0.95"))
+    await look(space, "check-1", release=[V1], quality=metric(0.95))
     await patch_schedule(space, suspend=True)
     await ready(space, "Suspended")
-    await look(space, "check-2", release=[V1, V2], quality=metric("0.8"))
+    await look(space, "check-2", release=[V1, V2], quality=metric(0.8))
     await space.until(lambda: "suspend" in told(space, "release").get("waits", ""), "it waits")
     assert not runs(space)
     await patch_schedule(space, suspend=False)
@@ -322,7 +267,7 @@ async def suspended_starts_nothing(space: Space) -> None:
 
 async def a_deleted_run_stays_deleted(space: Space) -> None:
     await create(space, QUALITY, cooldownSeconds=0)
-    await look(space, "check-1", quality=metric("0.8"))
+    await look(space, "check-1", quality=metric(0.8))
     name = await run_of(space, 1)
     await space.has_pod(name)
     await space.until(lambda: status(space).get("lastRun", {}).get("startTime"), "it is told")
@@ -334,7 +279,7 @@ async def a_deleted_run_stays_deleted(space: Space) -> None:
 
 async def all_is_deleted(space: Space) -> None:
     await create(space, QUALITY)
-    await look(space, "check-1", quality=metric("0.8"))
+    await look(space, "check-1", quality=metric(0.8))
     await space.has_pod(await run_of(space, 1))
     await space.api.delete(RETRAIN_SCHEDULE, space.name, "iris")
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from plan.triggering import DATA, QUALITY, RELEASE, Life, data, metric, tag
+from plan.triggering import Life
 from retrain_core.evidence import Unseen
 from retrain_operator.plan.schedule.news import News, news_of
+from seen import DATA, QUALITY, RELEASE, data, metric, tag
 
 
 def news(life: Life, **seen: Any) -> list[News]:

@@ -1,7 +1,6 @@
 """A schedule with triggers over time: passes of the operator, checks and runs, all in memory."""
 
 import copy
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,19 +9,8 @@ from plan.builders import NOW, SETTINGS
 from retrain_core import names
 from retrain_core.build.cronjob import Schedule
 from retrain_core.crd.status import RetrainScheduleStatus
-from retrain_core.evidence import (
-    DataEvidence,
-    DriftEvidence,
-    Evidence,
-    MetricEvidence,
-    ReleaseEvidence,
-    Report,
-    Tag,
-    Unseen,
-    about,
-)
+from retrain_core.evidence import Evidence, Report
 from retrain_core.status import timestamp
-from retrain_core.verdict.release import KnownTags, as_text, tag_print
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import CRON_JOB, TRAINING_RUN, Object
 from retrain_operator.plan.schedule.firing import run_name
@@ -38,32 +26,15 @@ from retrain_operator.plan.schedule.types import (
     Seen,
     Situation,
 )
+from seen import evidence
 
 RUN_SPEC = {"source": {"git": {"url": "https://git.example.com/team/iris.git"}}}
-RELEASE = {"name": "release", "release": {"tagPattern": "v*"}}
-DATA = {"name": "data", "data": {"paths": ["raw.csv.dvc"]}}
-DRIFT = {"name": "drift", "drift": {"current": "s3://bucket/today.csv"}}
-QUALITY = {
-    "name": "quality",
-    "metric": {"prometheus": {"url": "http://p:9090", "query": "accuracy"}, "below": 0.9},
-}
 OWNER = Schedule("iris", "ml", "schedule-uid")
+HOUR = timedelta(hours=1)
 
 
-def tag(number: int, character: str = "a") -> Tag:
-    return Tag(name=f"v1.{number}.0", commit=f"{number:x}".rjust(40, character))
-
-
-def data(id_: str) -> DataEvidence:
-    return DataEvidence(ids=[id_], imports=[0])
-
-
-def drift(digest: str, *, drifted: int = 1, champion: str = "3") -> DriftEvidence:
-    return DriftEvidence(champion=champion, digest=digest, rows=150, judged=4, drifted=drifted)
-
-
-def metric(value: float) -> MetricEvidence:
-    return MetricEvidence(value=str(value))
+def minutes(number: float) -> timedelta:
+    return timedelta(minutes=number)
 
 
 @dataclass
@@ -169,12 +140,7 @@ class Life:
     def _evidence(self, name: str, found: Any) -> Evidence:
         s = Situation(self.seen(), SETTINGS, self.now)
         trigger = next(one for one in s.spec.triggers if one.name == name)
-        if isinstance(found, list):
-            found = release(self.told(name).get("known"), found)
-        (kind,) = trigger.to_api().keys() - {"name"}
-        kind = "unseen" if isinstance(found, Unseen) else kind
-        said = {"trigger": name, "about": about(trigger, s.run_spec), kind: found}
-        return Evidence(**said)
+        return evidence(trigger, s.run_spec, self.told(name).get("known"), found)
 
     def _do(self, action: Any) -> None:
         match action:
@@ -224,17 +190,3 @@ def a_check(number: int, at: datetime, report: Report | None, reason: str = "") 
     said = report.dump() if report else ""
     state = {"terminated": {"exitCode": 0 if report else 1, "message": said}}
     return Check(job, [{"status": {"containerStatuses": [{"name": "check", "state": state}]}}])
-
-
-def release(known: str | None, tags: Iterable[Tag]) -> ReleaseEvidence:
-    """As a check sees it that was told ``known``."""
-    tags = list(tags)
-    before = KnownTags.of(known)
-    latest = tags[-1] if tags else None
-    if not before.complete:
-        recorded = as_text(map(tag_print, tags))
-        return ReleaseEvidence(total=len(tags), latest=latest, recorded=recorded)
-    standing = before.standing(tags)
-    new = [tag for tag, found in standing if found == "New"]
-    moved = [tag for tag, found in standing if found == "Moved"]
-    return ReleaseEvidence(total=len(tags), latest=latest, tags=new[:20], moved=moved)
