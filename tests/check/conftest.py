@@ -27,6 +27,7 @@ from retrain_trainer.report import LogReporter
 from servers.git_https import GitHttpsServer
 from servers.git_repos import BareRepository
 from servers.mlflow_server import MlflowServer
+from servers.s3 import S3Server
 
 FILES = {".dvc/config": "", "dvc.yaml": "stages: {}\n", "data/raw.csv": "x\n1\n"}
 
@@ -191,6 +192,14 @@ def make_team(
 @pytest.fixture
 def team(make_team: Callable[..., Team]) -> Team:
     return make_team()
+
+
+@pytest.fixture
+def store(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """With its address and credentials in the environment."""
+    for name, value in s3.environment().items():
+        monkeypatch.setenv(name, value)
+    return s3
 
 
 @dataclass

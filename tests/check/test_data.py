@@ -71,44 +71,34 @@ def test_a_path_that_is_nowhere_is_told_by_its_name(team: Team) -> None:
     assert "data/absent.csv" in message
 
 
-def test_an_import_from_s3_is_told_by_what_is_upstream(
-    make_team: Make, s3: S3Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in s3.environment().items():
-        monkeypatch.setenv(name, value)
+def test_an_import_from_s3_is_told_by_what_is_upstream(make_team: Make, store: S3Server) -> None:
     team = make_team()
-    s3.create_bucket(team.name)
-    s3.put(team.name, "raw.csv", b"1")
+    store.create_bucket(team.name)
+    store.put(team.name, "raw.csv", b"1")
     team.repository.commit({"data/in.csv.dvc": imported(f"s3://{team.name}/raw.csv")})
     trigger = {"paths": ["data/in.csv.dvc"]}
     team.judged(data=trigger)
     assert team.judged(data=trigger).finding is Finding.DATA_UNCHANGED
-    s3.put(team.name, "raw.csv", b"2")
+    store.put(team.name, "raw.csv", b"2")
     verdict = team.judged(data=trigger)
     assert verdict.finding is Finding.DATA_CHANGED
     assert verdict.causes[0].update == ("data/in.csv.dvc",)
 
 
-def test_a_folder_on_s3_changes_with_what_is_in_it(
-    make_team: Make, s3: S3Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in s3.environment().items():
-        monkeypatch.setenv(name, value)
+def test_a_folder_on_s3_changes_with_what_is_in_it(make_team: Make, store: S3Server) -> None:
     team = make_team()
-    s3.create_bucket(team.name)
-    s3.put(team.name, "raw/a.csv", b"1")
+    store.create_bucket(team.name)
+    store.put(team.name, "raw/a.csv", b"1")
     team.repository.commit({"data/in.dvc": imported(f"s3://{team.name}/raw")})
     before = seen(team, "data/in.dvc").ids
-    s3.put(team.name, "raw/b.csv", b"1")
+    store.put(team.name, "raw/b.csv", b"1")
     after = seen(team, "data/in.dvc").ids
     assert before != after == seen(team, "data/in.dvc").ids
 
 
 def test_a_bucket_that_is_not_there_or_refuses_is_told(
-    make_team: Make, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+    make_team: Make, store: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in s3.environment().items():
-        monkeypatch.setenv(name, value)
     team = make_team({"in.dvc": imported("s3://absent-bucket/raw.csv")})
     reason, message = team.unseen(data={"paths": ["in.dvc"]})
     assert reason in ("StoreNotFound", "DataMissing")

@@ -152,18 +152,16 @@ def test_a_file_of_the_repository_is_that_of_the_branch_s_head(team: Team, champ
 
 
 def test_an_output_of_the_repository_comes_from_its_store(
-    team: Team, champion: str, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+    team: Team, champion: str, store: S3Server
 ) -> None:
-    for name, value in s3.environment().items():
-        monkeypatch.setenv(name, value)
     content = csv(SHIFTED).encode()
     md5 = hashlib.md5(content).hexdigest()
-    s3.create_bucket(team.name)
-    team.run["dvc"] = {"remote": {"url": f"s3://{team.name}/dvc", "endpointURL": s3.endpoint}}
+    store.create_bucket(team.name)
+    team.run["dvc"] = {"remote": {"url": f"s3://{team.name}/dvc", "endpointURL": store.endpoint}}
     out = f"outs:\n- md5: {md5}\n  size: {len(content)}\n  hash: md5\n  path: today.csv\n"
     team.repository.commit({"data/today.csv.dvc": out})
     assert team.unseen(drift=drift("data/today.csv"))[0] == "DataMissing"
-    s3.put(team.name, f"dvc/files/md5/{md5[:2]}/{md5[2:]}", content)
+    store.put(team.name, f"dvc/files/md5/{md5[:2]}/{md5[2:]}", content)
     assert team.judged(drift=drift("data/today.csv")).finding is Finding.DRIFTED
 
 

@@ -46,8 +46,6 @@ def look(
     drifted = [one for one in judged if one.has_drifted(spec.threshold)]
     for one in columns:
         setting.report.note(f"{one.name}: {_text(one)}")
-    if setting.record:
-        _record(trigger.name, spec, held, current, columns, setting)
     seen = DriftEvidence(
         champion=str(held.version),
         digest=current.digest,
@@ -55,6 +53,8 @@ def look(
         judged=len(judged),
         drifted=len(drifted),
     )
+    if setting.record:
+        _record(trigger.name, spec, held, seen, columns, setting)
     return _filled(seen, columns, fits)
 
 
@@ -98,22 +98,20 @@ def _record(
     name: str,
     spec: Drift,
     held: Champion,
-    current: Current,
+    seen: DriftEvidence,
     columns: list[Compared],
     setting: Setting,
 ) -> None:
     """All scores onto the champion's run; a server that refuses them is no reason not to look."""
-    judged = [one for one in columns if one.is_judged]
-    drifted = sum(one.has_drifted(spec.threshold) for one in judged)
     scores = {one.name: one.psi for one in columns if one.psi is not None}
-    metrics = {"share": drifted / len(judged) if judged else 0.0}
+    metrics = {"share": seen.drifted / seen.judged if seen.judged else 0.0}
     if scores:
         metrics["max_psi"] = max(scores.values())
     content = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "champion": held.version,
-        "digest": current.digest,
-        "rows": len(current.table),
+        "digest": seen.digest,
+        "rows": seen.rows,
         "threshold": spec.threshold,
         "columns": {one.name: {"outcome": one.outcome, "psi": one.psi} for one in columns},
     }

@@ -4,12 +4,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dvc.config import ConfigError, RemoteNotFoundError
-from dvc.fs import get_cloud_fs
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import Remote
 from retrain_trainer.pipeline.errors import causes, store_failure
-from retrain_trainer.pipeline.remote import CONNECT_SECONDS, READ_SECONDS
+from retrain_trainer.pipeline.file_system import file_system
 
 
 def download(url: str, target: Path, remote: Remote) -> None:
@@ -23,10 +22,8 @@ def download(url: str, target: Path, remote: Remote) -> None:
     if urlsplit(url).scheme == "s3":
         named = {"endpointurl": remote.endpoint_url, "region": remote.region}
         config |= {key: value for key, value in named.items() if value is not None}
-        config |= {"connect_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}
     try:
-        kind, settings, path = get_cloud_fs({}, **config)
-        fs = kind(**settings)
+        fs, path = file_system({}, **config)
         if fs.isdir(path) or not fs.exists(path):
             raise FileNotFoundError(url)
         fs.get_file(path, str(target))

@@ -9,14 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dvc.config import ConfigError
-from dvc.fs import FileSystem, get_cloud_fs
+from dvc.fs import FileSystem
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.pipeline.errors import store_failure
+from retrain_trainer.pipeline.file_system import file_system
 from retrain_trainer.pipeline.project import Project
-
-CONNECT_SECONDS = 5
-READ_SECONDS = 15
 
 
 def check_remote(project: Project, name: str, *, write: bool) -> None:
@@ -42,10 +40,7 @@ def check_remote(project: Project, name: str, *, write: bool) -> None:
 
 def _connect(project: Project, name: str) -> tuple[FileSystem, str]:
     try:
-        kind, config, path = get_cloud_fs(project.repo.config, name=name)
-        if kind.protocol == "s3":
-            config |= {"connect_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}
-        return kind(**config), str(path)
+        return file_system(project.repo.config, name=name)
     except ConfigError as error:
         raise RunFailed(Reason.INVALID_SPEC, f"DVC remote {name}: {error}") from error
     except ImportError as error:

@@ -6,14 +6,13 @@ from typing import Any
 
 import requests
 from dvc.exceptions import DvcException
-from dvc.fs import get_cloud_fs
 from dvc.stage import Stage
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_trainer.pipeline.errors import causes, store_failure
+from retrain_trainer.pipeline.file_system import CONNECT_SECONDS, file_system
 from retrain_trainer.pipeline.project import Project
-from retrain_trainer.pipeline.remote import CONNECT_SECONDS, READ_SECONDS
 
 _MARKS = ("md5", "ETag", "etag", "Content-MD5", "VersionId", "mtime", "LastModified")
 """What file systems call a hash or a version of a file; the first that there is counts."""
@@ -88,10 +87,7 @@ def _tracked(info: dict[str, Any]) -> str | None:
 
 
 def _in_store(project: Project, url: str) -> str:
-    kind, config, path = get_cloud_fs(project.repo.config, url=url)
-    if kind.protocol in ("s3", "http", "https"):
-        config |= {"connect_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}
-    fs = kind(**config)
+    fs, path = file_system(project.repo.config, url=url)
     info = fs.info(path)
     if info["type"] != "directory":
         return _mark(info) or _last_modified(url)
