@@ -15,7 +15,7 @@ from retrain_core.build.pod import (
     scratch_volumes,
     secret_volume,
     secrets,
-    security_context,
+    two_steps,
     with_theirs,
 )
 from retrain_core.defaults import effective_spec
@@ -96,29 +96,20 @@ def _pod_template(
     said = json.dumps(task, separators=(",", ":"), ensure_ascii=False)
     pod = run.pod
     look, check = _containers(spec, run, settings)
+    volumes = [
+        *scratch_volumes(names.CHECK_ANNOTATION),
+        # One that is missing is told of the trigger that wants it.
+        *(
+            secret_volume(name, secret, optional=name != names.GIT_SECRET_VOLUME)
+            for name, secret, _ in _mounted(spec, run)
+        ),
+    ]
     return {
         "metadata": {
             "labels": {**pod.get("labels", {}), **labels},
             "annotations": {**pod.get("annotations", {}), names.CHECK_ANNOTATION: said},
         },
-        "spec": {
-            **{field: pod[field] for field in _COPIED if field in pod},
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "securityContext": security_context(pod),
-            "initContainers": [look],
-            "containers": [check],
-            "volumes": [
-                *scratch_volumes(names.CHECK_ANNOTATION),
-                # One that is missing is told of the trigger that wants it.
-                *(
-                    secret_volume(name, secret, optional=name != names.GIT_SECRET_VOLUME)
-                    for name, secret, _ in _mounted(spec, run)
-                ),
-                *pod.get("volumes", []),
-            ],
-        },
+        "spec": two_steps(pod, _COPIED, look, check, volumes),
     }
 
 

@@ -4,6 +4,7 @@ It passes Pod Security `restricted` whatever the spec says: the spec's allowlist
 could loosen it.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from retrain_core import names
@@ -40,19 +41,31 @@ def pod_spec(spec: TrainingRunSpec, trainer_image: str, pull_policy: str) -> dic
     policy = pod.get("imagePullPolicy", pull_policy)
     # Git credentials are read by our own image alone, unless the code comes with the user's.
     source_image = image if spec.source.image is not None else trainer_image
+    source = _source(spec, source_image, policy, image)
+    return two_steps(pod, _COPIED, source, _train(spec, image, policy), _volumes(spec))
+
+
+def two_steps(
+    pod: dict[str, Any],
+    copied: Iterable[str],
+    first: dict[str, Any],
+    second: dict[str, Any],
+    volumes: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """A pod of two containers, one after the other, each once; ``copied``: its own of spec.pod."""
     return {
-        **{field: pod[field] for field in _COPIED if field in pod},
+        **{field: pod[field] for field in copied if field in pod},
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": security_context(pod),
-        "initContainers": [_source(spec, source_image, policy, image)],
-        "containers": [_train(spec, image, policy)],
-        "volumes": _volumes(spec),
+        "securityContext": _security_context(pod),
+        "initContainers": [first],
+        "containers": [second],
+        "volumes": [*volumes, *pod.get("volumes", [])],
     }
 
 
-def security_context(pod: dict[str, Any]) -> dict[str, Any]:
+def _security_context(pod: dict[str, Any]) -> dict[str, Any]:
     """A pod's, which spec.pod can make stricter only."""
     return {
         "runAsUser": names.USER_ID,
@@ -174,7 +187,7 @@ def _volumes(spec: TrainingRunSpec) -> list[dict[str, Any]]:
         kept = {"persistentVolumeClaim": {"claimName": cache.claim_name}}
         lost = {"emptyDir": {"sizeLimit": cache.size_limit} if cache.size_limit else {}}
         volumes.append({"name": names.CACHE_VOLUME, **(kept if cache.claim_name else lost)})
-    return [*volumes, *spec.pod.get("volumes", [])]
+    return volumes
 
 
 def scratch_volumes(annotation: str) -> list[dict[str, Any]]:
