@@ -21,7 +21,7 @@ demo: .venv-local ## Train examples/iris four times and see what becomes of each
 test: .venv-dev ## Run every test; servers that tests need are built into ~/.cache/retrain
 	@PYTHONPATH=tests python tests/prepare.py
 	cd examples/iris && pytest -q
-	pytest -n logical --maxprocesses 4
+	pytest -n logical --maxprocesses 4 --dist worksteal
 
 .PHONY: lint
 lint: .venv-dev ## Style, types and import rules; changes nothing

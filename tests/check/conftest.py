@@ -28,6 +28,7 @@ from servers.git_https import GitHttpsServer
 from servers.git_repos import BareRepository
 from servers.mlflow_server import MlflowServer
 from servers.s3 import S3Server
+from support import forks
 
 FILES = {".dvc/config": "", "dvc.yaml": "stages: {}\n", "data/raw.csv": "x\n1\n"}
 
@@ -134,7 +135,7 @@ class Team:
     def _step(
         self, step: str, options: list[str], environment: dict[str, str]
     ) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-P", "-m", "retrain_trainer", step, *options]
+        command = [*forks.program(forks.TRAINER), step, *options]
         command += ["--spec", str(self.folder / "task.json"), "--workspace", str(self.folder / "w")]
         command += ["--result", str(self.folder / "message")]
         return subprocess.run(

@@ -13,8 +13,8 @@ import yaml
 from check.conftest import Registry, Team
 from check.test_metric import one, server
 from retrain_core.outcome import OUTCOMES, Reason
+from support import forks
 
-RETRAIN = Path(sys.executable).parent / "retrain"
 TAGS = {"name": "tags", "release": {"tagPattern": "v*"}}
 DATA = {"name": "data", "data": {"paths": ["data/raw.csv"]}}
 
@@ -49,12 +49,12 @@ class Laptop:
 
     def check(self, *options: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [str(RETRAIN), "check", "-f", "-", *options],
+            [*forks.program(forks.RETRAIN), "check", "-f", "-", *options],
             input=self.manifest(),
             cwd=self.team.folder,
             env={
                 "HOME": str(self.home),
-                "PATH": f"{RETRAIN.parent}:/usr/bin:/bin",
+                "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
                 "LANG": "C.UTF-8",
                 "NO_PROXY": "127.0.0.1,localhost",
                 **environment,

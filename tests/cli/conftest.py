@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from servers.git_repos import git_environment
+from support import forks
 from support.toy import manifest, toy_files, toy_spec, write_files
 
 RETRAIN = Path(sys.executable).parent / "retrain"
@@ -26,7 +27,7 @@ class Laptop:
 
     def retrain(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [str(RETRAIN), *arguments],
+            [*forks.program(forks.RETRAIN), *arguments],
             cwd=self.project,
             env=self._environment() | environment,
             stdin=subprocess.DEVNULL,

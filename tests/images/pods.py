@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from images.container import USER, Container
-from support.pods import Pods
+from support.pods import Pods, Process
 
 
 @dataclass
@@ -15,7 +15,9 @@ class ImagePods(Pods):
 
     container: Container | None = None
 
-    def _python(self, arguments: list[str], environment: dict[str, str]) -> "subprocess.Popen[str]":
+    def _trainer(
+        self, arguments: list[str], environment: dict[str, str], *, forked: bool
+    ) -> Process:
         assert self.container is not None
         for folder, _, files in os.walk(self.folder):
             for path in (folder, *(f"{folder}/{name}" for name in files)):
@@ -27,9 +29,9 @@ class ImagePods(Pods):
             "UV_CACHE_DIR": str(cache),
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-        python = "/opt/trainer/bin/python"
+        trainer = ["/opt/trainer/bin/python", "-P", "-m", "retrain_trainer"]
         return subprocess.Popen(
-            self.container.command([python, *arguments], self.folder, job | environment),
+            self.container.command([*trainer, *arguments], self.folder, job | environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -26,6 +26,7 @@ from kubernetes.client import (
 )
 
 from cluster.fixtures import Cluster
+from support import forks
 from support.toy import manifest, toy_spec
 
 ROOT = Path(__file__).parents[2]
@@ -130,8 +131,9 @@ class Namespace:
         (self.folder / "trainingrun.yaml").write_text(manifest(spec or toy_spec()))
         dropped = ("KUBE", "GITHUB_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+        submit = [*forks.program(forks.RETRAIN), "submit", "-f", "trainingrun.yaml"]
         process = subprocess.Popen(
-            [str(RETRAIN), "submit", "-f", "trainingrun.yaml", "-n", self.name, *arguments],
+            [*submit, "-n", self.name, *arguments],
             cwd=self.folder,
             env=kept | {"KUBECONFIG": str(self.kubeconfig)} | environment,
             stdin=subprocess.DEVNULL,

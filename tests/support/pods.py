@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from retrain_core.result import Result, parse
+from support import forks
 
 TIMEOUT = 240
+TRAINER = [sys.executable, "-P", "-m", "retrain_trainer"]
+Process: TypeAlias = "subprocess.Popen[str]"
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Pods:
         return self._run("train", self.train_environment, [])
 
     @contextmanager
-    def training(self, **environment: str) -> Iterator["subprocess.Popen[str]"]:
+    def training(self, **environment: str) -> Iterator[Process]:
         """The main container of this attempt while it runs, in a process group of its own."""
         process = self._start("train", self.train_environment | environment, [])
         try:
@@ -72,13 +75,13 @@ class Pods:
                 os.killpg(process.pid, 9)
             process.communicate()
 
-    def ended(self, process: "subprocess.Popen[str]") -> Ended:
+    def ended(self, process: Process) -> Ended:
         output, _ = process.communicate(timeout=TIMEOUT)
         text = self._message("train").read_text() if self._message("train").exists() else ""
         return Ended(process.returncode, parse(text) or Result(), output)
 
     def _run(self, step: str, environment: dict[str, str], options: list[str]) -> Ended:
-        process = self._start(step, environment, options)
+        process = self._start(step, environment, options, forked=True)
         output, _ = process.communicate(timeout=TIMEOUT)
         text = self._message(step).read_text()
         result = parse(text)
@@ -86,20 +89,23 @@ class Pods:
         return Ended(process.returncode, result, output)
 
     def _start(
-        self, step: str, environment: dict[str, str], options: list[str]
-    ) -> "subprocess.Popen[str]":
+        self, step: str, environment: dict[str, str], options: list[str], *, forked: bool = False
+    ) -> Process:
         spec = self.folder / "spec.json"
         spec.write_text(json.dumps(self.spec))
         workspace = self.folder / f"workspace-{self.attempt}"
         workspace.mkdir(exist_ok=True)
-        command = ["-P", "-m", "retrain_trainer", step, "--spec", str(spec)]
-        command += ["--workspace", str(workspace), "--result", str(self._message(step)), *options]
-        return self._python(command, self.environment | environment)
+        arguments = [step, "--spec", str(spec), "--workspace", str(workspace)]
+        arguments += ["--result", str(self._message(step)), *options]
+        return self._trainer(arguments, self.environment | environment, forked=forked)
 
-    def _python(self, arguments: list[str], environment: dict[str, str]) -> "subprocess.Popen[str]":
-        """The trainer's Python with the variables of a container."""
+    def _trainer(
+        self, arguments: list[str], environment: dict[str, str], *, forked: bool
+    ) -> Process:
+        """The trainer with the variables of a container; ``forked``: nobody will kill it."""
+        program = forks.program(forks.TRAINER) if forked else TRAINER
         return subprocess.Popen(
-            [sys.executable, *arguments],
+            [*program, *arguments],
             env=self._base() | environment,
             cwd="/",
             stdin=subprocess.DEVNULL,
