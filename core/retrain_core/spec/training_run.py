@@ -225,7 +225,7 @@ class TrainingRunSpec(SpecModel):
     timeout_seconds: Seconds | None = None
     """How long all attempts may take together, from the first pod on."""
     start_timeout_seconds: Seconds | None = None
-    """How long the run may wait until its first pod starts."""
+    """How long the run may wait until its first pod starts; counts while it has a Job."""
     ttl_seconds_after_finished: Count | None = None
     """Deletes the TrainingRun that long after it ended. Can be changed."""
     suspend: bool = False
