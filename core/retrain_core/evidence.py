@@ -149,7 +149,7 @@ class Task(SpecModel):
     """Those that are no clock."""
     known: dict[str, str] = {}
     """By trigger: what is known of it."""
-    timeout_seconds: Seconds
+    timeout_seconds: Seconds = 300
     """How long all of the check may take."""
 
 

@@ -29,6 +29,7 @@ from servers.git_repos import BareRepository
 from servers.mlflow_server import MlflowServer
 from servers.s3 import S3Server
 from support import forks
+from support.pods import TRAINER
 
 FILES = {".dvc/config": "", "dvc.yaml": "stages: {}\n", "data/raw.csv": "x\n1\n"}
 
@@ -44,6 +45,8 @@ class Team:
     run: dict[str, Any] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)
     timeout: int = 300
+    forked: bool = True
+    """Whether its pods are spared the imports."""
     metric_secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     secret: dict[str, str] = field(default_factory=dict)
     """Keys of the git Secret; else those of the server."""
@@ -135,7 +138,8 @@ class Team:
     def _step(
         self, step: str, options: list[str], environment: dict[str, str]
     ) -> "subprocess.CompletedProcess[str]":
-        command = [*forks.program(forks.TRAINER), step, *options]
+        program = forks.program(forks.TRAINER) if self.forked else TRAINER
+        command = [*program, step, *options]
         command += ["--spec", str(self.folder / "task.json"), "--workspace", str(self.folder / "w")]
         command += ["--result", str(self.folder / "message")]
         return subprocess.run(

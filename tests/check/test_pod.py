@@ -23,6 +23,7 @@ def prometheus(url: str, name: str = "quality") -> dict[str, object]:
 
 
 def test_it_reports_every_trigger_and_tells_what_it_would_do(team: Team) -> None:
+    team.forked = False
     done = team.pod([DATA, TAGS])
     assert done.returncode == 0, done.stderr
     report = parse_report(team.message)
@@ -128,7 +129,7 @@ def silent() -> Iterator[str]:
 
 
 def test_a_look_that_hangs_takes_its_share_of_the_time_and_none_of_the_others(team: Team) -> None:
-    team.timeout = 30
+    team.timeout, team.forked = 60, False
     with silent() as upstream:
         content = f"frozen: true\ndeps:\n- path: {upstream}/raw.csv\nouts:\n- path: raw.csv\n"
         team.repository.commit({"data/hangs.dvc": content})

@@ -1,12 +1,16 @@
 """Time for each look."""
 
+import importlib
+import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from threading import Event
+from unittest.mock import patch
 
 import pytest
 
-from retrain_trainer.check.shares import Overtime, Shares, limit
+from retrain_trainer.check.shares import Overtime, Shares, half_of_the_rest, limit
 
 
 def test_what_quick_looks_leave_the_slow_ones_have() -> None:
@@ -30,6 +34,47 @@ def test_a_library_that_catches_every_exception_is_interrupted_too() -> None:
 
     with pytest.raises(Overtime), limit(0.05):
         look()
+
+
+def test_what_a_library_made_of_the_interrupt_is_not_believed() -> None:
+    def look() -> None:
+        try:
+            Event().wait(30)
+        except BaseException:
+            return
+
+    with pytest.raises(Overtime), limit(0.05):
+        look()
+
+
+def test_an_import_comes_to_its_end_before_it_is_interrupted(tmp_path: Path) -> None:
+    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(0.3)\nDONE = True\n")
+    with patch.object(sys, "path", [str(tmp_path), *sys.path]), pytest.raises(Overtime), limit(0.1):
+        look_after_import()
+    assert sys.modules.pop("slow_to_import").DONE
+
+
+def look_after_import() -> None:
+    importlib.import_module("slow_to_import")
+    Event().wait(30)
+
+
+def test_within_a_limit_another_may_hold_and_the_first_goes_on() -> None:
+    def look() -> None:
+        with suppress(Overtime), limit(half_of_the_rest()):
+            Event().wait(30)
+        told.append("recorded or not")
+        Event().wait(30)
+
+    told: list[str] = []
+    with pytest.raises(Overtime), limit(0.4):
+        look()
+    assert told
+
+
+def test_a_fifth_of_the_time_stays_and_half_a_minute_where_there_is_one() -> None:
+    for timeout, share in ((300, 240), (60, 30), (20, 10)):
+        assert Shares.of(timeout, looks=1).take() == pytest.approx(share, abs=1)
 
 
 def test_a_library_that_waits_while_it_gives_up_is_interrupted_once_more() -> None:

@@ -91,7 +91,10 @@ async def test_the_clock_goes_on_for_three_minutes_without_an_operator_and_nothi
 async def test_a_schedule_whose_deletion_the_watch_has_not_told_gets_no_new_clock(
     world: World,
 ) -> None:
-    space, operator = await world.settled_in()
+    space = await world.space()
+    operator = await world.operator(space)
+    operator.limits["retrain_operator.runtime.operator:EARLY_RESYNCS"] = ()
+    await operator.started()
     await create_schedule(space)
     await ready(space)
     operator.proxy.hidden = lambda resource, _event: resource == RETRAIN_SCHEDULE.plural

@@ -8,8 +8,9 @@ import re
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from retrain_core.outcome import Reason, RunFailed
@@ -46,7 +47,7 @@ def fetch_commit(
 ) -> str:
     """Check out ``pinned``, else what ``source.revision`` means now, into ``target``.
 
-    Returns the commit. Each command of git may take ``seconds``.
+    Returns the commit. All commands of git together may take ``seconds``.
 
     Raises:
         RunFailed: SourceNotFound, SourceDenied, SourceUnreachable or InvalidSpec.
@@ -114,6 +115,8 @@ class _Git:
     env: Mapping[str, str]
     source: GitSource
     seconds: float | None = None
+    """For all commands together."""
+    began: float = field(default_factory=time.monotonic)
 
     def call(self, *arguments: str) -> str:
         done = self.attempt(*arguments)
@@ -134,7 +137,7 @@ class _Git:
             start_new_session=True,
         ) as process:
             try:
-                out, err = process.communicate(timeout=self.seconds)
+                out, err = process.communicate(timeout=self._left())
             except BaseException as error:
                 # Its helpers too: they hold the pipes, and wait for the server.
                 os.killpg(process.pid, signal.SIGKILL)
@@ -143,6 +146,11 @@ class _Git:
                     raise RunFailed(Reason.SOURCE_UNREACHABLE, said) from None
                 raise
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def _left(self) -> float | None:
+        if self.seconds is None:
+            return None
+        return max(self.began + self.seconds - time.monotonic(), 0)
 
     def fetch(self, revision: str) -> str:
         """Fetch ``revision`` alone where the server gives it out, else everything."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from retrain_core import names
 from retrain_operator.kube import objects
 from retrain_operator.kube.client import KubeClient
-from retrain_operator.kube.objects import CORE_EVENT, JOB, POD, TRAINING_RUN, Key, Object
+from retrain_operator.kube.objects import CORE_EVENT, JOB, POD, TRAINING_RUN, Key, Kind, Object
 from retrain_operator.plan.ending import has_ended
 from retrain_operator.plan.ownership import owns
 from retrain_operator.plan.status import is_over
@@ -24,7 +24,8 @@ async def observe(client: KubeClient, store: Store, key: Key, now: datetime) -> 
     job = store.job(key)
     if job is None and not finished:
         # Absence in the store is no evidence: the run too may have been deleted, or ended.
-        run = await _read(client, store, key, run)
+        await refresh(client, store, TRAINING_RUN, run)
+        run = store.run(key)
         if run is None:
             return None
         job = await client.get(JOB, *key)
@@ -40,13 +41,13 @@ async def observe(client: KubeClient, store: Store, key: Key, now: datetime) -> 
     return replace(seen, events=await _events(client, subject))
 
 
-async def _read(client: KubeClient, store: Store, key: Key, known: Object) -> Object | None:
-    live = await client.get(TRAINING_RUN, *key)
+async def refresh(client: KubeClient, store: Store, kind: Kind, known: Object) -> None:
+    """Bring what the store has in the place of ``known`` up to date."""
+    live = await client.get(kind, *objects.place(known))
     if live is None or objects.uid(live) != objects.uid(known):
-        store.drop(TRAINING_RUN, known)
+        store.drop(kind, known)
     if live is not None:
-        store.put(TRAINING_RUN, live)
-    return store.run(key)
+        store.put(kind, live)
 
 
 async def pods_of(client: KubeClient, store: Store, job: Object) -> list[Object]:

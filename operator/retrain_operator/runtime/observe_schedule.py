@@ -20,7 +20,7 @@ from retrain_operator.plan.schedule.checks import unread
 from retrain_operator.plan.schedule.firing import run_name
 from retrain_operator.plan.schedule.triggers import stored
 from retrain_operator.plan.schedule.types import Check, Named, Seen
-from retrain_operator.runtime.observe import pods_of
+from retrain_operator.runtime.observe import pods_of, refresh
 from retrain_operator.runtime.store import Store
 
 AT_ONCE = 50
@@ -34,9 +34,13 @@ async def observe_schedule(client: KubeClient, store: Store, key: Key) -> Seen |
         return None
     look = _Look(client, store, key, schedule)
     await look.at_cron_jobs()
-    if look.missing and await _is_gone(client, schedule):
-        # Its CronJobs went with it, and the watch has not told that it went.
-        return None
+    if look.missing:
+        # It may have taken its CronJobs along, and the watch not have told that it went.
+        await refresh(client, store, RETRAIN_SCHEDULE, schedule)
+        live = store.schedule(key)
+        if live is None or objects.uid(live) != objects.uid(schedule):
+            return None
+        look.schedule = live
     await look.at_jobs()
     await look.at_checks()
     await look.at_runs()
@@ -186,11 +190,6 @@ class _Look:
         """Of the CronJobs that the schedule wants."""
         for trigger in self.schedule["spec"].get("triggers", ()):
             yield cron_job_name(self.key[1], trigger["name"] if "cron" in trigger else CHECK)
-
-
-async def _is_gone(client: KubeClient, schedule: Object) -> bool:
-    found = await client.get(RETRAIN_SCHEDULE, *objects.place(schedule))
-    return found is None or objects.uid(found) != objects.uid(schedule)
 
 
 async def is_deleted(client: KubeClient, key: Key) -> bool:

@@ -2,8 +2,8 @@
 
 Each would else spend seconds of a core on imports before its first line, several hundred times.
 What is forked runs the same ``main`` in a process, session and environment of its own. That the
-programs start from nothing too is seen where they are installed: in the images, by the pages, and
-by tests/cli/test_program.py.
+programs start from nothing too is seen in the images, on the pages, in tests/cli/test_program.py
+and in tests/check/test_pod.py.
 """
 
 import atexit

@@ -64,8 +64,9 @@ def _keep(client: socket.socket) -> Callable[[], None]:
     ended = os.pidfd_open(pid)
     ready, _, _ = select.select([ended, client.fileno()], [], [])
     if ended not in ready:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
+        for kill in (os.killpg, os.kill):
+            with contextlib.suppress(ProcessLookupError):
+                kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     with contextlib.suppress(OSError):
         client.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())

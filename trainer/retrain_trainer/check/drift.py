@@ -16,6 +16,7 @@ from retrain_trainer.check.fit import Fits, largest
 from retrain_trainer.check.look import NotSeen, Once, Setting
 from retrain_trainer.check.reference import Reference
 from retrain_trainer.check.repository import Repository
+from retrain_trainer.check.shares import Overtime, half_of_the_rest, limit
 from retrain_trainer.tracking.drift import record_drift
 from retrain_trainer.tracking.pictures import drift_svg
 
@@ -121,7 +122,10 @@ def _record(
         "svg": drift_svg(title, scores, spec.threshold),
     }
     try:
-        record_drift(held.client, held.tracking_uri, held.run_id, name, texts, metrics)
+        with limit(half_of_the_rest()):
+            record_drift(held.client, held.tracking_uri, held.run_id, name, texts, metrics)
+    except Overtime:
+        setting.report.warn("the scores are not recorded: the tracking server does not answer")
     except RunFailed as failure:
         setting.report.warn(f"the scores are not recorded: {failure.message}")
     except Exception as error:

@@ -31,8 +31,8 @@ class Failure(ResultModel):
 class Handover(ResultModel):
     """What was seen already, what became of the fetch, and until when the check may take."""
 
-    ends: float
-    """Seconds since the epoch."""
+    ends: float | None = None
+    """Seconds since the epoch; an image from before there was a limit says nothing."""
     seen: list[Evidence] = []
     failure: Failure | None = None
 

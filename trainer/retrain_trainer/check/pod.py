@@ -64,7 +64,8 @@ def run_check(pod: CheckPod) -> int:
         before = Handover.read(setting.scratch)
         failure = before.failure
         fetched = RunFailed(failure.reason, failure.message) if failure else True
-        shares = Shares(before.ends, len(task.triggers) - len(before.seen))
+        left = len(task.triggers) - len(before.seen)
+        shares = Shares(before.ends, left) if before.ends is not None else None
         whole = replace(setting, fetched=fetched, shares=shares)
         reports = check(task.triggers, whole, before.seen)
         return all(_write(pod, seen.dump(), setting.report) for seen in reports)

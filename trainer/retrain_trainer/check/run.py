@@ -2,7 +2,6 @@
 
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 from retrain_core.evidence import Evidence, Report, about, room
@@ -68,7 +67,7 @@ class Looks:
 
         seconds = self._setting.shares.take() if self._setting.shares else None
         try:
-            with limit(seconds) if seconds else nullcontext():
+            with limit(seconds):
                 seen = self._look(trigger, lambda part: fit.size(made(part)) <= self._room)
             evidence = made(seen)
         except Overtime:

@@ -5,13 +5,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from types import FrameType
 
 LEAST_SECONDS = 1.0
 _AGAIN_SECONDS = 1.0
 """A library that waits for its own threads while it gives up is interrupted once more."""
-_OF_TIMEOUT = 0.8
-"""The rest is for images, imports and the report."""
+_RESERVE_SECONDS = 30.0
+"""For images, the start of the containers and the report; the Job's deadline counts them too."""
+_IMPORTS = "<frozen importlib._bootstrap>"
 
 
 class Overtime(BaseException):
@@ -30,7 +31,8 @@ class Shares:
     @classmethod
     def of(cls, timeout: float, looks: int) -> "Shares":
         """``timeout``: seconds that all of the check may take."""
-        return cls(time.time() + _OF_TIMEOUT * timeout, looks)
+        reserve = max(timeout / 5, min(_RESERVE_SECONDS, timeout / 2))
+        return cls(time.time() + timeout - reserve, looks)
 
     def take(self) -> float:
         """Seconds for the next look."""
@@ -40,24 +42,54 @@ class Shares:
 
 
 @contextmanager
-def limit(seconds: float) -> Iterator[None]:
-    """Interrupts what takes longer; only in a process's main thread.
+def limit(seconds: float | None) -> Iterator[None]:
+    """Interrupts what takes longer; only in a process's main thread. None: nothing does.
 
     Raises:
-        Overtime: it did.
+        Overtime: it did, whatever came of it then: a library may have caught the interrupt.
     """
+    if seconds is None:
+        yield
+        return
+    interrupted = False
 
-    def interrupt(*_: Any) -> None:
-        raise Overtime
+    def interrupt(_: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        if not _imports(frame):
+            interrupted = True
+            raise Overtime
 
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN_SECONDS)
+    before, outer = signal.signal(signal.SIGALRM, interrupt), (0.0, 0.0)
+    began = time.monotonic()
     try:
         try:
+            outer = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN_SECONDS)
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+    except Exception:
+        if not interrupted:
+            raise
     finally:
         # Once more: the timer may have gone off while it was stopped.
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if outer[0]:
+            left = outer[0] - (time.monotonic() - began)
+            signal.setitimer(signal.ITIMER_REAL, max(left, 0.001), outer[1])
+    if interrupted:
+        raise Overtime
+
+
+def half_of_the_rest() -> float | None:
+    """Half the seconds of the limit that holds now; None: there is none."""
+    return signal.getitimer(signal.ITIMER_REAL)[0] / 2 or None
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Whether a module is being imported: half of one would break every look after this one."""
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORTS:
+            return True
+        frame = frame.f_back
+    return False

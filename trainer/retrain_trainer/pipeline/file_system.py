@@ -12,7 +12,8 @@ READ_SECONDS = 15
 def file_system(config: Mapping[str, Any], **remote: Any) -> tuple[FileSystem, str]:
     """That of ``remote``, as DVC's configuration has it, and the path on it.
 
-    Its answers are waited for less long than DVC's own, which may take minutes.
+    Its answers are waited for less long than DVC's own, which may take minutes, unless DVC's
+    configuration says how long.
 
     Raises:
         ConfigError: DVC's, also where there is no such remote.
@@ -20,5 +21,6 @@ def file_system(config: Mapping[str, Any], **remote: Any) -> tuple[FileSystem, s
     """
     kind, settings, path = get_cloud_fs(config, **remote)
     if kind.protocol in ("s3", "http", "https"):
-        settings |= {"connect_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}
+        patience = {"connect_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}
+        settings = patience | settings
     return kind(**settings), str(path)
