@@ -29,7 +29,6 @@ from servers.git_repos import BareRepository
 from servers.mlflow_server import MlflowServer
 from servers.s3 import S3Server
 from support import forks
-from support.pods import TRAINER
 
 FILES = {".dvc/config": "", "dvc.yaml": "stages: {}\n", "data/raw.csv": "x\n1\n"}
 
@@ -138,8 +137,7 @@ class Team:
     def _step(
         self, step: str, options: list[str], environment: dict[str, str]
     ) -> "subprocess.CompletedProcess[str]":
-        program = forks.program(forks.TRAINER) if self.forked else TRAINER
-        command = [*program, step, *options]
+        command = [*forks.trainer(forked=self.forked), step, *options]
         command += ["--spec", str(self.folder / "task.json"), "--workspace", str(self.folder / "w")]
         command += ["--result", str(self.folder / "message")]
         return subprocess.run(

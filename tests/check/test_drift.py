@@ -113,15 +113,13 @@ def test_columns_are_chosen(team: Team, champion: str, tmp_path: Path) -> None:
 
 
 def test_data_on_s3_are_read_with_the_run_s_remote(
-    team: Team, champion: str, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+    team: Team, champion: str, store: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in s3.environment().items():
-        if name != "AWS_ENDPOINT_URL":
-            monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    team.run["dvc"] = {"remote": {"endpointURL": s3.endpoint}}
-    s3.create_bucket(team.name)
-    s3.put(team.name, "today.csv", csv(SHIFTED).encode())
+    team.run["dvc"] = {"remote": {"endpointURL": store.endpoint}}
+    store.create_bucket(team.name)
+    store.put(team.name, "today.csv", csv(SHIFTED).encode())
     url = f"s3://{team.name}/today.csv"
     assert team.judged(drift=drift(url)).finding is Finding.DRIFTED
     reason, message = team.unseen(drift=drift(f"s3://{team.name}/absent.csv"))

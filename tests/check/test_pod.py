@@ -1,9 +1,6 @@
 """The check as its container runs it: exit codes, the message, and no secrets anywhere."""
 
-import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -12,6 +9,7 @@ from check.test_metric import one, server
 from retrain_core.evidence import parse_report
 from retrain_core.outcome import OUTCOMES, Reason
 from retrain_core.result import MAX_BYTES
+from servers.silent import silent_server
 
 DATA = {"name": "data", "data": {"paths": ["data/raw.csv"]}}
 TAGS = {"name": "tags", "release": {"tagPattern": "*"}}
@@ -121,16 +119,9 @@ def test_a_folder_that_looks_like_a_repository_runs_nothing(team: Team) -> None:
     assert not ran.exists()
 
 
-@contextmanager
-def silent() -> Iterator[str]:
-    """The address of a server that takes every call and answers none."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-
-
 def test_a_look_that_hangs_takes_its_share_of_the_time_and_none_of_the_others(team: Team) -> None:
     team.timeout, team.forked = 60, False
-    with silent() as upstream:
+    with silent_server() as (_, upstream):
         content = f"frozen: true\ndeps:\n- path: {upstream}/raw.csv\nouts:\n- path: raw.csv\n"
         team.repository.commit({"data/hangs.dvc": content})
         team.run |= {"mlflow": {"trackingURI": upstream}, "model": {"name": "m"}}

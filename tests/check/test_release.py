@@ -1,6 +1,5 @@
 """Release triggers: which tags of a repository are new."""
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from retrain_trainer.check.fit import size
 from retrain_trainer.check.release import evidence
 from retrain_trainer.git import list_tags
 from servers.git_ssh import GitSshServer
+from servers.silent import silent_server
 
 VERSIONS = {"tagPattern": "v*"}
 
@@ -180,8 +180,7 @@ def test_a_long_name_holds_nothing_up(triggers: int) -> None:
 
 def test_a_server_that_says_nothing_is_not_waited_for(tmp_path: Path) -> None:
     """By git's helper that speaks to it, too."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
-        source = GitSource.model_validate({"url": f"http://127.0.0.1:{port}/team.git"})
+    with silent_server() as (_, url):
+        source = GitSource.model_validate({"url": f"{url}/team.git"})
         with pytest.raises(RunFailed, match="has not answered within 1 s"):
             list_tags(source, None, seconds=1)

@@ -15,7 +15,6 @@ from retrain_core.result import Result, parse
 from support import forks
 
 TIMEOUT = 240
-TRAINER = [sys.executable, "-P", "-m", "retrain_trainer"]
 Process: TypeAlias = "subprocess.Popen[str]"
 
 
@@ -103,9 +102,8 @@ class Pods:
         self, arguments: list[str], environment: dict[str, str], *, forked: bool
     ) -> Process:
         """The trainer with the variables of a container; ``forked``: nobody will kill it."""
-        program = forks.program(forks.TRAINER) if forked else TRAINER
         return subprocess.Popen(
-            [*program, *arguments],
+            [*forks.trainer(forked=forked), *arguments],
             env=self._base() | environment,
             cwd="/",
             stdin=subprocess.DEVNULL,

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import pytest
 from retrain_core.outcome import Reason
 from retrain_core.spec import GitSource
 from retrain_trainer.git_access import GitSecret, _credentials
+from servers.silent import silent_server
 from support.pods import Ended
 from support.toy import toy_files
 from support.world import World
@@ -27,10 +27,7 @@ def trained(ended: Ended) -> Ended:
 
 
 def test_sigterm_before_the_work_has_begun_is_told_as_cancelled(world: World) -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+    with silent_server() as (silent, address):
         pods = world.pods(world.spec(mlflow={"trackingURI": address}))
         pods.attempt = 1
         with pods.training() as process:

@@ -29,6 +29,11 @@ def program(module: str) -> list[str]:
     return [sys.executable, "-I", "-S", str(_HERE / "client.py"), str(_server()), module]
 
 
+def trainer(*, forked: bool) -> list[str]:
+    """The beginning of the command of our containers, as a program or started from nothing."""
+    return program(TRAINER) if forked else [sys.executable, "-P", "-m", "retrain_trainer"]
+
+
 @functools.cache
 def _server() -> Path:
     """The socket of the process to fork from; it lives as long as this one."""
