@@ -17,11 +17,12 @@ from retrain_trainer.interrupt import Interruption
 from retrain_trainer.job import Job, LocalStores
 from retrain_trainer.pipeline.imports import update_imports
 from retrain_trainer.pipeline.metrics import read_metrics
-from retrain_trainer.pipeline.model import model_output
+from retrain_trainer.pipeline.model_file import find_model
 from retrain_trainer.pipeline.original import replace_input
-from retrain_trainer.pipeline.params import override_params
+from retrain_trainer.pipeline.params import check_params, override_params
+from retrain_trainer.pipeline.plan import ALL, plan_stages
 from retrain_trainer.pipeline.project import open_project
-from retrain_trainer.pipeline.stages import ALL, Execution, StageStarted, plan_stages, run_stages
+from retrain_trainer.pipeline.stages import Execution, StageStarted, run_stages
 from retrain_trainer.progress import Progress
 from retrain_trainer.report import Reporter
 
@@ -53,16 +54,19 @@ def smoke(
         local=LocalStores(original=original, write=state / "remote"),
     )
     project = open_project(job)
-    plan = plan_stages(project, spec.dvc.targets, ())
-    if spec.model is not None:
-        model_output(project, plan, spec.model)
     override_params(project, spec.dvc.params, "spec.dvc.params")
+    project.repo._reset()
     override_params(project, spec.smoke.params, "spec.smoke.params")
+    project.repo._reset()
+    plan = plan_stages(project, spec.dvc.targets, ())
+    check_params(project, plan)
+    if spec.model is not None:
+        find_model(project, plan, spec.model)
     update_imports(project, (), plan)
     python = environment.inspect()
-    execution = Execution(
-        _environment(python.search_path, state), interruption, report, run_cache=False
-    )
+    variables = _environment(python.search_path, state)
+    execution = Execution(lambda _: variables, interruption, report)
+    written: set[str] = set()
     try:
         for event in run_stages(project, plan, {ALL}, execution):
             if isinstance(event, StageStarted):
@@ -70,7 +74,8 @@ def smoke(
                 continue
             report.stage_ended(event.name, event.state, event.seconds)
             progress.stage_ended(event.name, event.state, event.seconds)
-        metrics = read_metrics(project)
+            written |= set(event.result.written) if event.result else set()
+        metrics = read_metrics(project, plan, written)
         progress.metrics = metrics.named()
         if spec.model is not None and spec.model.promotion is not None:
             metrics.require(spec.model.promotion.metric)

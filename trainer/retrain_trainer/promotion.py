@@ -8,8 +8,8 @@ from retrain_core.verdict.promotion import PromotionReason
 from retrain_trainer.job import Job
 from retrain_trainer.pipeline.champion import NotComparableError, measure
 from retrain_trainer.pipeline.metrics import Metrics
+from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Output, Project
-from retrain_trainer.pipeline.stages import Plan
 from retrain_trainer.progress import Progress
 from retrain_trainer.registry.promote import Decision, promote, record_decision
 from retrain_trainer.registry.versions import DECISION, MLflowRegistry, Version

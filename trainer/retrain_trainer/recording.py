@@ -7,12 +7,14 @@ from retrain_core.redact import without_userinfo
 from retrain_trainer.environment import PythonEnvironment
 from retrain_trainer.job import Job
 from retrain_trainer.pipeline import objects
-from retrain_trainer.pipeline.metrics import Metrics, as_json, read_metrics
+from retrain_trainer.pipeline.inputs import read_from
+from retrain_trainer.pipeline.metrics import Metrics, as_json
 from retrain_trainer.pipeline.model import datasets, evaluation_data
+from retrain_trainer.pipeline.model_file import ModelFile
 from retrain_trainer.pipeline.params import used_params
+from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.plots import draw_plots, plot_files
-from retrain_trainer.pipeline.project import Output, Project
-from retrain_trainer.pipeline.stages import Plan
+from retrain_trainer.pipeline.project import Project
 from retrain_trainer.pipeline.state import LOCK, PipelineState
 from retrain_trainer.registry import versions
 from retrain_trainer.report import Reporter
@@ -29,13 +31,14 @@ def record_training(
     run: TrackedRun,
     project: Project,
     plan: Plan,
+    metrics: Metrics,
     state: PipelineState,
     python: PythonEnvironment,
     report: Reporter,
 ) -> None:
     """Parameters, metrics, plots, dvc.lock, datasets, environment and profile to MLflow."""
-    record.record_params(run, used_params(project))
-    record.record_metrics(run, read_metrics(project).named())
+    record.record_params(run, used_params(project, plan))
+    record.record_metrics(run, metrics.named())
     git = job.spec.source.git
     for dataset in datasets(project, plan):
         source = {
@@ -49,9 +52,9 @@ def record_training(
     record.record_text(run, f"{FOLDER}/environment.json", python.document(job.image))
     if LOCK in state.locks:
         record.record_text(run, f"{FOLDER}/{LOCK}", state.locks[LOCK])
-    if failed := _record_plots(run, project):
+    if failed := _record_plots(run, project, plan, state):
         report.warn(f"plots that could not be drawn: {', '.join(failed)}")
-    _record_profile(job, run, project)
+    record_profile(job, run, project)
     run.write_state(state.model_dump_json())
 
 
@@ -60,7 +63,7 @@ def version_tags(
     project: Project,
     plan: Plan,
     *,
-    model: Output,
+    model: ModelFile,
     metrics: Metrics,
     state: PipelineState,
     commit: str | None,
@@ -69,8 +72,10 @@ def version_tags(
     tags = {
         versions.JOB_UID: job.uid,
         versions.LOCK_MD5: state.lock_md5 or "",
+        versions.PIPELINE: state.pipeline or "",
         versions.ENVIRONMENT: state.environment,
-        versions.MODEL_PATH: project.relative(model.fs_path),
+        versions.MODEL_PATH: model.path,
+        versions.MODEL_MD5: model.md5(project),
         versions.REMOTE: without_userinfo(project.remote_url() or ""),
     }
     if commit:
@@ -78,7 +83,9 @@ def version_tags(
     promotion = job.spec.model.promotion if job.spec.model else None
     found = metrics.find(promotion.metric) if promotion else None
     if found:
-        tags[versions.EVALUATION_DATA] = evaluation_data(project, plan, model, found[0])
+        tags[versions.EVALUATION_DATA] = evaluation_data(
+            project, plan, model.out(project), found[0]
+        )
     compared = {promotion.metric: found[1]} if promotion and found else {}
     tags[versions.METRICS] = _metrics_tag(compared, metrics.named())
     return tags
@@ -92,27 +99,28 @@ def _metrics_tag(compared: dict[str, float], values: dict[str, float]) -> str:
     return text
 
 
-def _record_plots(run: TrackedRun, project: Project) -> list[str]:
+def _record_plots(run: TrackedRun, project: Project, plan: Plan, state: PipelineState) -> list[str]:
     """Log the plots; returns the names of those that could not be drawn."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "plots"
-        failed = draw_plots(project, target)
+        failed = draw_plots(project, plan, state.written, target)
         record.record_files(run, "plots", sorted(target.iterdir()))
-    record.record_files(run, "plots/data", plot_files(project))
+    record.record_files(run, "plots/data", plot_files(project, plan))
     return failed
 
 
-def _record_profile(job: Job, run: TrackedRun, project: Project) -> None:
+def record_profile(job: Job, run: TrackedRun, project: Project) -> None:
+    """Log the profile of the data that the spec names, which later drift is judged against."""
     spec = job.spec.model.profile if job.spec.model else None
     if spec is None:
         return
     # Brings pandas, which a run with nothing to do is spared.
     from retrain_trainer import profile
 
-    path = project.path / spec.path
-    out = project.producers().get(str(path))
-    if out is not None:
-        objects.place(project, [out])
+    path = (project.path / spec.path).absolute()
+    objects.place(
+        project, [out for out in read_from(str(path), project.producers()) if out.hash_info]
+    )
     table = profile.read_table(path, spec.path)
     content = profile.profile(table, spec)
     record.record_text(run, f"{FOLDER}/profile.json", profile.as_json(content))

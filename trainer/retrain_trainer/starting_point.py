@@ -1,15 +1,15 @@
 """What a training starts from: an earlier attempt's state, or the lock of an earlier version."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from retrain_core.outcome import RunFailed
 from retrain_trainer.pipeline.project import Project
 from retrain_trainer.pipeline.state import (
     PipelineState,
-    current_lock_md5,
     has_lock,
-    restore_state,
+    restore_imports,
+    restore_locks,
 )
 from retrain_trainer.registry.versions import Version
 from retrain_trainer.report import Reporter
@@ -18,16 +18,14 @@ from retrain_trainer.tracking.run import TrackedRun, read_state
 
 @dataclass(frozen=True)
 class StartingPoint:
-    """What of the work is done already, and what must not be taken for done."""
+    """What of the work is done already."""
 
-    forced_done: frozenset[str] = frozenset()
-    """Forced stages that an earlier attempt has ended."""
-    force_all: bool = False
-    """Whether every stage runs, as the lock is from another environment."""
+    done: frozenset[str] = frozenset()
+    """Stages that an earlier attempt at this run has ended."""
+    written: dict[str, str] = field(default_factory=dict)
+    """What they wrote though it is no output."""
     imports: tuple[str, ...] | None = None
     """Imports that an earlier attempt has updated; None if that is still to be done."""
-    run_cache: bool = True
-    """Whether results in DVC's run cache can be from this environment."""
 
 
 def find_starting_point(
@@ -37,30 +35,37 @@ def find_starting_point(
     environment: str,
     report: Reporter,
 ) -> StartingPoint:
-    """Restore what can be gone on from into ``project``, for the environment's digest."""
+    """Restore what can be gone on from into ``project``, for the environment's digest.
+
+    A repository with a dvc.lock starts from that, another one from that of the newest version:
+    results are found by themselves either way, and a state that does not fit costs nothing.
+    """
     state = _state(run, run.run_id, report) if run.resumed else None
     if state is not None and state.environment == environment:
         report.note("going on where an earlier attempt ended")
-        restore_state(project, state, everything=True)
+        restore_locks(project, state)
+        restore_imports(project, state)
         imports = tuple(sorted(state.imports)) if state.updated else None
-        return StartingPoint(frozenset(state.forced), state.force_all, imports)
-    same = [version for version in versions if version.environment == environment]
-    # The run cache does not tell environments apart.
-    run_cache = bool(same) or not versions
+        return StartingPoint(frozenset(state.done), dict(state.written), imports)
     if has_lock(project):
-        lock = current_lock_md5(project)
-        known = [version for version in versions if version.lock_md5 == lock]
-        if known and all(version.environment != environment for version in known):
-            report.note("the environment has changed since: every stage runs")
-            return StartingPoint(force_all=True, run_cache=run_cache)
-        return StartingPoint(run_cache=run_cache)
-    for version in reversed(same):
-        seed = _state(run, version.run_id, report) if version.run_id else None
-        if seed is not None:
-            restore_state(project, seed, everything=False)
+        return StartingPoint()
+    for version in reversed(versions):
+        if version.environment != environment or not version.run_id:
+            continue
+        seed = _state(run, version.run_id, report)
+        if seed is not None and _seeded(project, seed, report):
             report.note(f"starting from the dvc.lock of version {version.number}")
             break
-    return StartingPoint(run_cache=run_cache)
+    return StartingPoint()
+
+
+def _seeded(project: Project, seed: PipelineState, report: Reporter) -> bool:
+    try:
+        restore_locks(project, seed)
+    except (RunFailed, ValueError) as error:
+        report.note(f"an earlier dvc.lock cannot be used: {error}")
+        return False
+    return True
 
 
 def _state(run: TrackedRun, run_id: str, report: Reporter) -> PipelineState | None:

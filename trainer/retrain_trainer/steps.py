@@ -14,26 +14,27 @@ from retrain_trainer.job import Job
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.imports import update_imports
 from retrain_trainer.pipeline.metrics import Metrics, read_metrics
-from retrain_trainer.pipeline.model import model_output
-from retrain_trainer.pipeline.params import override_params, parameter_files
+from retrain_trainer.pipeline.model_file import ModelFile, find_model
+from retrain_trainer.pipeline.params import check_params, override_params, parameter_files
+from retrain_trainer.pipeline.plan import Plan, plan_stages
 from retrain_trainer.pipeline.project import Output, Project, open_project
 from retrain_trainer.pipeline.remote import check_remote
-from retrain_trainer.pipeline.run_cache import pull_run_cache, push_run_cache
-from retrain_trainer.pipeline.stages import (
-    Execution,
-    Plan,
-    StageEnded,
-    StageStarted,
-    plan_stages,
-    run_stages,
-)
-from retrain_trainer.pipeline.state import PipelineState, capture_state, has_lock
+from retrain_trainer.pipeline.results import Results
+from retrain_trainer.pipeline.stages import Execution, StageEnded, StageStarted, run_stages
+from retrain_trainer.pipeline.state import PipelineState, capture_state
 from retrain_trainer.progress import Progress
 from retrain_trainer.promotion import Promoter
 from retrain_trainer.recording import record_training, version_tags
 from retrain_trainer.registry.register import register
 from retrain_trainer.registry.release import mark_release
-from retrain_trainer.registry.versions import MLflowRegistry, Version
+from retrain_trainer.registry.versions import (
+    ENVIRONMENT,
+    MODEL_MD5,
+    MODEL_PATH,
+    PIPELINE,
+    MLflowRegistry,
+    Version,
+)
 from retrain_trainer.report import Reporter
 from retrain_trainer.starting_point import find_starting_point
 from retrain_trainer.tracking.run import TrackedRun
@@ -44,6 +45,7 @@ class Training:
 
     project: Project
     plan: Plan
+    model: ModelFile
     state: PipelineState
     metrics: Metrics
 
@@ -60,6 +62,7 @@ class Training:
         self.progress = progress
         self.report = report
         self.interruption = interruption
+        self._saved = ""
         model = job.spec.model
         self.registry = MLflowRegistry(run.client, job.tracking_uri, model.name) if model else None
 
@@ -70,30 +73,38 @@ class Training:
             RunFailed: as the table of outcomes has it.
             Interrupted: the run was told to stop.
         """
+        self.open()
         self.preflight()
         self.prepare_environment()
         self.find_start()
         self.update_imports()
         self.run_stages()
+        self.measure()
+        if self.registry is None:
+            return self.without_model()
+        self.place_model()
         if (version := self.same_version()) is not None:
-            return self.up_to_date(version)
+            return self.up_to_date(self.registry, version)
         self.push()
         self.record()
-        if self.registry is None:
-            return Reason.TRAINED, "trained; the spec names no model to register"
         self.register(self.registry)
         self.promote(self.registry)
         return Reason.TRAINED, self._what_became_of_it()
 
+    def open(self) -> None:
+        """Open the project as the run's parameters shape it, and plan what to do."""
+        self.report.step("plan")
+        dvc = self.job.spec.dvc
+        self.project = open_project(self.job)
+        self.params = override_params(self.project, dvc.params, "spec.dvc.params")
+        self.project.repo._reset()
+        self.plan = plan_stages(self.project, dvc.targets, dvc.force)
+        check_params(self.project, self.plan)
+        if self.job.spec.model is not None:
+            self.model = find_model(self.project, self.plan, self.job.spec.model)
+
     def preflight(self) -> None:
         self.report.step("preflight")
-        self.project = open_project(self.job)
-        self.plan = plan_stages(self.project, self.job.spec.dvc.targets, self.job.spec.dvc.force)
-        if self.job.spec.model is not None:
-            found = model_output(self.project, self.plan, self.job.spec.model)
-            self._model_path = found.fs_path
-            self.progress.model_file = None if found.is_dir_checksum else Path(found.fs_path).name
-        self.params = override_params(self.project, self.job.spec.dvc.params, "spec.dvc.params")
         if self.project.writer is not None:
             check_remote(self.project, self.project.writer, write=True)
         elif self.job.spec.dvc.push:
@@ -114,7 +125,11 @@ class Training:
         self.start = find_starting_point(
             self.project, self.run, versions, self.python.digest, self.report
         )
-        self.forced_done = set(self.start.forced_done)
+        self.done = set(self.start.done)
+        self.written = dict(self.start.written)
+        git = self.job.spec.source.git
+        place = f"{git.url} {git.path}" if git else self.job.experiment
+        self.results = Results(self.project, self.python.digest, place)
 
     def update_imports(self) -> None:
         if self.start.imports is not None:
@@ -128,60 +143,85 @@ class Training:
 
     def run_stages(self) -> None:
         self.report.step("stages")
-        if self.start.run_cache and not has_lock(self.project):
-            pull_run_cache(self.project)
         execution = Execution(
-            self.stage_environment, self.interruption, self.report, self.start.run_cache
+            environment=lambda _: self.stage_environment,
+            interruption=self.interruption,
+            report=self.report,
+            results=self.results,
+            done=self.start.done,
+            place_all=self.job.local is not None,
         )
-        for event in run_stages(self.project, self.plan, self._forced(), execution):
+        forced = set(self.job.spec.dvc.force)
+        for event in run_stages(self.project, self.plan, forced, execution):
             if isinstance(event, StageStarted):
                 self.report.stage_started(event.name, event.number, event.total)
             else:
                 self._stage_ended(event)
+        self._save_state()
+        if self.job.local is not None:
+            outs = self._outs(self.plan.stages)
+            objects.place(self.project, [out for out in outs if out.hash_info])
 
     def same_version(self) -> Version | None:
-        """A version, of another run, that carries this dvc.lock and environment already."""
-        versions = self.registry.versions() if self.registry else []
-        for version in reversed(versions):
-            if (
-                version.lock_md5 == self.state.lock_md5
-                and version.environment == self.python.digest
-                and version.run_id != self.run.run_id
-            ):
+        """The newest version, of another run, that is what this run has come to."""
+        if self.registry is None:
+            return None
+        wanted = {
+            PIPELINE: self.state.pipeline,
+            ENVIRONMENT: self.python.digest,
+            MODEL_PATH: self.model.path,
+            MODEL_MD5: self.model.md5(self.project),
+        }
+        for version in reversed(self.registry.versions()):
+            known = {key: version.tags.get(key) for key in wanted}
+            if known == wanted and version.run_id != self.run.run_id:
                 return version
         return None
 
-    def up_to_date(self, version: Version) -> tuple[Reason, str]:
-        assert self.registry is not None
-        self.metrics = read_metrics(self.project)
-        self.progress.metrics = self.metrics.named()
-        self._registered(self.registry, version)
-        if not version.decided:
-            # Whoever registered it has failed before deciding, for want of the metric perhaps.
-            self.promote(self.registry)
-        return Reason.UP_TO_DATE, (
-            f"nothing that the run looks at has changed: version {version.number} of"
-            f" {self.registry.name} has the same dvc.lock and environment"
-        )
+    def up_to_date(self, registry: MLflowRegistry, version: Version) -> tuple[Reason, str]:
+        self._registered(registry, version)
+        self.promote(registry)
+        what = f"version {version.number} of {registry.name}"
+        if self.ran:
+            return Reason.TRAINED, f"trained to the same result as {what}, which it is"
+        return Reason.UP_TO_DATE, f"nothing that the run looks at has changed: it is {what}"
 
     def push(self) -> None:
         if self.project.writer is None:
             return
         self.report.step("push")
         objects.push(self.project, self._outs([*self.plan.stages, *self.plan.sources]))
-        push_run_cache(self.project)
+
+    def measure(self) -> None:
+        self.metrics = read_metrics(self.project, self.plan, self.written)
+        self.progress.metrics = self.metrics.named()
+
+    def without_model(self) -> tuple[Reason, str]:
+        if not self.ran:
+            return Reason.UP_TO_DATE, "no stage had to run; the spec names no model to register"
+        self.push()
+        self.record()
+        return Reason.TRAINED, "trained; the spec names no model to register"
+
+    def place_model(self) -> None:
+        self.model_path = self.model.place(self.project)
+        self.progress.model_file = None if self.model_path.is_dir() else self.model_path.name
 
     def record(self) -> None:
         self.report.step("record")
-        self.metrics = read_metrics(self.project)
-        self.progress.metrics = self.metrics.named()
         record_training(
-            self.job, self.run, self.project, self.plan, self.state, self.python, self.report
+            self.job,
+            self.run,
+            self.project,
+            self.plan,
+            self.metrics,
+            self.state,
+            self.python,
+            self.report,
         )
 
     def register(self, registry: MLflowRegistry) -> None:
         self.report.step("register")
-        objects.place(self.project, [self.model])
         tags = version_tags(
             self.job,
             self.project,
@@ -191,7 +231,7 @@ class Training:
             state=self.state,
             commit=self.progress.commit,
         )
-        version = register(registry, self.run, Path(self.model.fs_path), tags)
+        version = register(registry, self.run, self.model_path, tags)
         self._registered(registry, version)
 
     def promote(self, registry: MLflowRegistry) -> None:
@@ -202,18 +242,13 @@ class Training:
                 run=self.run,
                 project=self.project,
                 plan=self.plan,
-                model=self.model,
+                model=self.model.out(self.project),
                 metrics=self.metrics,
                 environment=self.stage_environment,
                 report=self.report,
                 scratch=Path(scratch),
             )
             promoter.promote(registry, self.version, self.progress)
-
-    @property
-    def model(self) -> Output:
-        """The model's output as DVC knows it now: its hash changes when its stage runs."""
-        return self.project.producers()[self._model_path]
 
     @cached_property
     def stage_environment(self) -> dict[str, str]:
@@ -229,14 +264,23 @@ class Training:
             "MLFLOW_EXPERIMENT_ID": self.run.experiment_id,
         }
 
+    @property
+    def ran(self) -> bool:
+        """Whether any stage had to run."""
+        return any(stage.state == "Ran" for stage in self.progress.stages)
+
     def _stage_ended(self, event: StageEnded) -> None:
         self.report.stage_ended(event.name, event.state, event.seconds)
         self.progress.stage_ended(event.name, event.state, event.seconds)
-        if event.state == "Failed":
+        if event.result is None:
             return
-        self.forced_done.add(event.name)
+        self.done.add(event.name)
+        self.written |= event.result.written
+        if event.state == "Ran":
+            objects.push(self.project, event.outs)
+        if not event.stored:
+            self.results.store(event.name, event.key, event.result)
         if event.state != "Unchanged":
-            objects.push(self.project, self._outs([event.name]))
             self._save_state()
         self.interruption.check()
 
@@ -247,21 +291,21 @@ class Training:
     def _save_state(self) -> None:
         self.state = capture_state(
             self.project,
+            self.plan,
             environment=self.python.digest,
             params=self.params or list(parameter_files(self.project)),
             imports=self.imports,
-            forced=self.forced_done,
-            force_all=self.start.force_all,
+            done=self.done,
+            written=self.written,
         )
-        self.run.write_state(self.state.model_dump_json())
+        text = self.state.model_dump_json()
+        if text != self._saved:
+            self.run.write_state(text)
+            self._saved = text
         url = self.project.remote_url()
         self.progress.dvc = DVCState(
             lock_md5=self.state.lock_md5, remote=without_userinfo(url)[:1024] if url else None
         )
-
-    def _forced(self) -> set[str]:
-        wanted = self.plan.stages if self.start.force_all else self.job.spec.dvc.force
-        return set(wanted) - self.forced_done
 
     def _registered(self, registry: MLflowRegistry, version: Version) -> None:
         self.version = version

@@ -12,8 +12,8 @@ from retrain_core.redact import redactor, secrets_in
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.metrics import load_numbers
 from retrain_trainer.pipeline.model import evaluation_stages
+from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project, commands
-from retrain_trainer.pipeline.stages import Plan
 
 IGNORED = frozenset({".git", ".retrain"})
 

@@ -8,8 +8,8 @@ from dvc.stage.exceptions import StageFileDoesNotExistError
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.pipeline.errors import store_failure
+from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project
-from retrain_trainer.pipeline.stages import Plan
 
 
 def update_imports(project: Project, targets: Collection[str], plan: Plan) -> list[str]:

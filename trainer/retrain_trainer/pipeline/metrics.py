@@ -3,14 +3,16 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline.loose import loose_metrics
 from retrain_trainer.pipeline.params import flattened
+from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project
 
 
@@ -20,6 +22,8 @@ class Metrics:
 
     values: Mapping[tuple[str, str], float]
     """(file, dotted path) -> value."""
+    unknown: Sequence[str] = ()
+    """Metrics files that dvc.yaml names, but no stage of this run is known to have written."""
 
     def named(self) -> dict[str, float]:
         """By dotted path; with the file in front where two files have the same path."""
@@ -47,31 +51,48 @@ class Metrics:
         if found is None:
             known = ", ".join(sorted(self.named())) or "no metrics at all"
             raise RunFailed(
-                Reason.METRIC_NOT_FOUND, f"the pipeline writes no metric {name}; it has: {known}"
+                Reason.METRIC_NOT_FOUND,
+                f"the pipeline writes no metric {name}; it has: {known}{self._hint()}",
             )
         if not math.isfinite(found[1]):
             raise RunFailed(Reason.METRIC_NOT_FINITE, f"metric {name} is {found[1]}")
         return found
 
+    def _hint(self) -> str:
+        if not self.unknown:
+            return ""
+        return (
+            f". {', '.join(self.unknown)} counts only when a stage of this run writes it: list it"
+            " under the stage's metrics, or name the stage in spec.dvc.force"
+        )
 
-def read_metrics(project: Project) -> Metrics:
-    """Read every metrics file, bringing those of stages that did not run onto the disk.
+
+def read_metrics(project: Project, plan: Plan, written: Collection[str]) -> Metrics:
+    """Read the metrics files of the plan's stages, bringing those that did not run onto the disk.
+
+    ``written``: paths, from the folder that holds .dvc, of files that these stages have written
+    though they are no outputs. A neighbour's metrics, and a file that lies there from somewhere
+    else, are not this run's.
 
     Raises:
         RunFailed: a metrics file is not there or cannot be read.
     """
-    outs = [out for stage in project.stages() for out in stage.outs if out.is_metric]
+    outs = [out for out in plan.outs(project) if out.is_metric]
     objects.place(project, [out for out in outs if out.hash_info])
+    root = Path(project.repo.root_dir)
+    loose = [path for path in loose_metrics(project) if str(path.relative_to(root)) in written]
     values: dict[tuple[str, str], float] = {}
-    shown: dict[str, Any] = project.repo.metrics.show().get("", {})
-    for file, content in (shown.get("data") or {}).items():
-        name = project.relative(str(Path(project.repo.root_dir) / file))
-        if "error" in content:
+    for path in dict.fromkeys([*(Path(out.fs_path) for out in outs), *loose]):
+        name = project.relative(str(path))
+        try:
+            values.update(load_numbers(name, path).values)
+        except Exception as error:
             raise RunFailed(
-                Reason.METRIC_NOT_FOUND, f"metrics file {name}: {_said(content['error'])}"
-            )
-        values.update(numbers(name, content["data"]))
-    return Metrics(values)
+                Reason.METRIC_NOT_FOUND, f"metrics file {name}: {_said(error)}"
+            ) from error
+    unwritten = [project.relative(str(path)) for path in loose_metrics(project)]
+    known = {project.relative(str(path)) for path in loose}
+    return Metrics(values, [name for name in unwritten if name not in known])
 
 
 def numbers(file: str, content: Any) -> dict[tuple[str, str], float]:

@@ -31,6 +31,8 @@ class Project:
         """Remotes to fetch from, in order."""
         self.writer = writer
         """Remote to push to; None where there is none."""
+        self.silent: set[str] = set()
+        """Remotes to read from that failed to answer, and that the run does without."""
 
     def stages(self) -> list[Stage]:
         """Every stage of the project, data sources included; broken YAML is a RunFailed."""
@@ -46,6 +48,10 @@ class Project:
     def relative(self, path: str) -> str:
         """``path`` as seen from the project's folder."""
         return os.path.relpath(path, self.path)
+
+    def relative_to_root(self, path: str) -> str:
+        """``path`` as seen from the folder that holds .dvc."""
+        return os.path.relpath(path, self.repo.root_dir)
 
     def remote_url(self) -> str | None:
         """Where the outputs go."""
@@ -141,3 +147,14 @@ def _shown(job: Job) -> str:
 def commands(stages: list[Stage]) -> list[PipelineStage]:
     """Those of ``stages`` that run a command."""
     return [stage for stage in stages if isinstance(stage, PipelineStage)]
+
+
+def local_path(entry: Output) -> str | None:
+    """Absolute path of a dependency or output; None where it is no file of this machine."""
+    # A table or a dataset has no path at all.
+    return str(entry.fs_path) if getattr(entry, "protocol", None) == "local" else None
+
+
+def related(path: str, other: str) -> bool:
+    """Whether two paths are the same, or one lies in the other."""
+    return path == other or path.startswith(f"{other}/") or other.startswith(f"{path}/")

@@ -1,37 +1,30 @@
-"""Runs the stages of DVC's plan one by one, each with an event before and after it."""
+"""Brings the stages of a plan up to date one by one, each with an event before and after it."""
 
-import logging
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
 
-from dvc.dependency import ParamsDependency
-from dvc.exceptions import DvcException
-from dvc.repo.reproduce import _reproduce_stage, collect_stages, get_active_graph, plan_repro
+from dvc.lock import LockError
+from dvc.output import Output
+from dvc.repo import lock_repo
+from dvc.repo.reproduce import _reproduce_stage
 from dvc.stage import PipelineStage, Stage
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.result import StageState
 from retrain_trainer.capture import Tail, captured
 from retrain_trainer.interrupt import Interruption
-from retrain_trainer.pipeline import objects
-from retrain_trainer.pipeline.errors import pipeline_failure, stage_failure
-from retrain_trainer.pipeline.project import Project, commands
+from retrain_trainer.pipeline import loose, objects
+from retrain_trainer.pipeline.errors import stage_failure
+from retrain_trainer.pipeline.freshness import Fate, fate
+from retrain_trainer.pipeline.inputs import has_key, read_from, read_inputs
+from retrain_trainer.pipeline.plan import ALL, Plan
+from retrain_trainer.pipeline.project import Project, local_path
+from retrain_trainer.pipeline.results import Found, Results, StageResult, adopt, result_of
 from retrain_trainer.report import Reporter
-
-ALL = "*"
-"""Stands for every stage where stages to force are named."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The stages to look at, in order, and the data sources they use."""
-
-    stages: list[str]
-    """Addressings, such as `train` or `sub/dvc.yaml:train`."""
-    sources: list[str]
 
 
 @dataclass(frozen=True)
@@ -46,6 +39,14 @@ class StageEnded:
     name: str
     state: StageState
     seconds: float
+    result: StageResult | None = None
+    """What the stage has written; None where it failed."""
+    outs: Sequence[Output] = ()
+    """What holds the result."""
+    key: str | None = None
+    """Under which the result is stored."""
+    stored: bool = False
+    """Whether the store has it already."""
 
 
 StageEvent = StageStarted | StageEnded
@@ -55,36 +56,16 @@ StageEvent = StageStarted | StageEnded
 class Execution:
     """How stages run."""
 
-    environment: Mapping[str, str]
+    environment: Callable[[str], Mapping[str, str]]
+    """Variables for the commands of a stage, by its addressing."""
     interruption: Interruption
     report: Reporter
-    run_cache: bool = True
-    """Whether a result recorded for the same inputs may be restored."""
-
-
-def plan_stages(project: Project, targets: Collection[str], forced: Collection[str]) -> Plan:
-    """The plan of DVC for ``targets``, else for all of the project's dvc.yaml.
-
-    Raises:
-        RunFailed: InvalidSpec for an unknown target or forced stage, InvalidPipeline for a
-            pipeline that DVC refuses or that depends on a file that is not there.
-    """
-    try:
-        graph = get_active_graph(project.repo.index.graph)
-        ordered: list[Stage] = plan_repro(graph, _targets(project, targets))
-    except (DvcException, OSError) as error:
-        raise pipeline_failure(error) from error
-    plan = Plan(
-        stages=[stage.addressing for stage in commands(ordered)],
-        sources=[stage.addressing for stage in ordered if stage.is_data_source],
-    )
-    if unknown := sorted(set(forced) - set(plan.stages) - {ALL}):
-        raise RunFailed(
-            Reason.INVALID_SPEC,
-            f"spec.dvc.force: no stage {', '.join(unknown)}; known: {', '.join(plan.stages)}",
-        )
-    _refuse_lost_dependencies(project, ordered)
-    return plan
+    results: Results | None = None
+    """Where results of earlier runs are; None: every stage is judged by dvc.lock alone."""
+    done: frozenset[str] = frozenset()
+    """Stages that an earlier attempt at this run has ended."""
+    place_all: bool = True
+    """Whether a stage that runs finds every earlier output on the disk, or only those above it."""
 
 
 def run_stages(
@@ -95,139 +76,156 @@ def run_stages(
     Raises:
         RunFailed: a stage failed; its event and those of the earlier ones have been seen.
     """
-    for number, name in enumerate(plan.stages, 1):
-        yield StageStarted(name, number, len(plan.stages))
-        began = time.monotonic()
-        force = name in forced or ALL in forced
+    with _locked(project), project.repo.scm_context(quiet=True):
+        workshop = _Workshop(project, plan, execution)
+        for number, name in enumerate(plan.stages, 1):
+            yield StageStarted(name, number, len(plan.stages))
+            began = time.monotonic()
+            try:
+                ended = workshop.bring_up_to_date(name, force=name in forced or ALL in forced)
+            except RunFailed:
+                yield StageEnded(name, "Failed", time.monotonic() - began)
+                raise
+            yield replace(ended, seconds=time.monotonic() - began)
+
+
+class _Workshop:
+    """The stages of one run; DVC's objects of them are kept, and hold what is recorded by now."""
+
+    def __init__(self, project: Project, plan: Plan, execution: Execution) -> None:
+        self.project = project
+        self.plan = plan
+        self.execution = execution
+        self.stages = {stage.addressing: stage for stage in project.stages()}
+        self.outs = {
+            path: out
+            for stage in self.stages.values()
+            for out in stage.outs
+            if (path := local_path(out)) is not None
+        }
+
+    def bring_up_to_date(self, name: str, *, force: bool) -> StageEnded:
+        stage = cast(PipelineStage, self.stages[name])
+        tail = Tail()
+
+        def receive(line: str) -> None:
+            tail.add(line)
+            self.execution.report.stage_output(line)
+
         try:
-            state = _run_stage(project, name, force, execution)
-        except RunFailed:
-            yield StageEnded(name, "Failed", time.monotonic() - began)
-            raise
-        yield StageEnded(name, state, time.monotonic() - began)
-
-
-def _run_stage(project: Project, name: str, force: bool, execution: Execution) -> StageState:
-    tail = Tail()
-
-    def receive(line: str) -> None:
-        tail.add(line)
-        execution.report.stage_output(line)
-
-    def reproduce(stage: Stage, **_: Any) -> Stage | None:
-        above = _upstream(project, stage)
-        # Missing outputs count as unchanged only if they can be had: the check downloads nothing.
-        unchanged = not force and not stage.changed(allow_missing=True, upstream=above)
-        if unchanged and objects.available(project, stage.outs):
-            return None
-        _place_dependencies(project, stage)
-        ran: Stage | None = _reproduce_stage(
-            stage,
-            upstream=above,
-            force=force or unchanged,
-            # DVC pulls from the default remote alone, and fails where there is none.
-            pull=bool(project.repo.config["core"].get("remote")),
-            run_cache=execution.run_cache,
-            run_env=dict(execution.environment),
-        )
-        return ran
-
-    with _commands_seen() as seen:
-        try:
-            execution.interruption.check()
+            self.execution.interruption.check()
             with captured(receive):
-                # The run cache is not pulled here: with `pull` DVC would copy all of it for
-                # every stage.
-                done = project.repo.reproduce(
-                    [name], single_item=True, repro_fn=reproduce, run_cache=False
-                )
+                return self._bring_up_to_date(stage, force)
         except Exception as error:
             raise stage_failure(name, error, tail.text()) from error
-    if not done:
-        return "Unchanged"
-    return "Ran" if seen else "Restored"
 
+    def _bring_up_to_date(self, stage: PipelineStage, force: bool) -> StageEnded:
+        if stage.frozen:
+            return self._keep_frozen(stage)
+        keyed = has_key(stage)
+        newest = Found(None, elsewhere=False) if keyed else self._find(stage, None)
+        known = newest.result is None or adopt(stage, newest.result)
+        inputs = read_inputs(self.project, stage, self.outs)
+        found = self._find(stage, inputs.key) if keyed else newest
+        decided = fate(
+            forced=force,
+            always=stage.is_callback or stage.always_changed,
+            done=stage.addressing in self.execution.done,
+            keyed=keyed,
+            stored=found.result is not None,
+            elsewhere=found.elsewhere,
+            as_recorded=inputs.as_recorded,
+        )
+        if decided is Fate.RESTORE and found.result is not None:
+            known = adopt(stage, found.result)
+        if decided is not Fate.RUN:
+            result = found.result or result_of(stage)
+            if self._available(stage, result):
+                state = self._restored(stage, result, known)
+                return self._ended(stage, state, result, inputs.key, stored=bool(found.result))
+        return self._run(stage, inputs.key)
 
-def _targets(project: Project, targets: Collection[str]) -> list[Stage]:
-    known = [stage.addressing for stage in commands(project.stages())]
-    for target in targets:
-        try:
-            collect_stages(project.repo, [target])
-        except DvcException as error:
+    def _find(self, stage: PipelineStage, key: str | None) -> Found:
+        results = self.execution.results
+        return results.find(stage, key) if results else Found(None, elsewhere=False)
+
+    def _available(self, stage: PipelineStage, result: StageResult) -> bool:
+        outs = [*stage.outs, *self._loose_outs(stage, result)]
+        return objects.available(self.project, outs)
+
+    def _restored(self, stage: PipelineStage, result: StageResult, known: bool) -> StageState:
+        objects.place(self.project, self._loose_outs(stage, result))
+        if known:
+            return "Unchanged"
+        stage.dump(update_pipeline=False)
+        return "Restored"
+
+    def _keep_frozen(self, stage: PipelineStage) -> StageEnded:
+        """DVC's own rule: what dvc.lock records of a frozen stage is there, or the run fails."""
+        if not all(out.hash_info for out in stage.outs) and all(out.exists for out in stage.outs):
+            _reproduce_stage(stage, force=True)
+        recorded = all(out.hash_info for out in stage.outs)
+        if not recorded or not objects.available(self.project, stage.outs):
+            names = ", ".join(str(out) for out in stage.outs)
             raise RunFailed(
-                Reason.INVALID_SPEC,
-                f"spec.dvc.targets: no stage {target}; known: {', '.join(known)}",
-            ) from error
-    return list(collect_stages(project.repo, targets or ["dvc.yaml"]))
+                Reason.DATA_MISSING,
+                f"stage {stage.addressing} is frozen, and its output is nowhere to be had: {names}",
+            )
+        return self._ended(stage, "Unchanged", result_of(stage), None, stored=True)
 
+    def _run(self, stage: PipelineStage, key: str | None) -> StageEnded:
+        self._place_inputs(stage)
+        before = loose.LooseFiles.of(self.project)
+        _reproduce_stage(
+            stage, force=True, run_env=dict(self.execution.environment(stage.addressing))
+        )
+        root = Path(self.project.repo.root_dir)
+        written = loose.hashed(stage, root, before.written_since(self.project))
+        result = result_of(stage).model_copy(update={"written": written})
+        return self._ended(stage, "Ran", result, key, stored=False)
 
-def _refuse_lost_dependencies(project: Project, stages: list[Stage]) -> None:
-    """DVC takes a deleted dependency for unchanged where missing data are allowed."""
-    produced = list(project.producers())
-    for stage in commands(stages):
+    def _ended(
+        self,
+        stage: PipelineStage,
+        state: StageState,
+        result: StageResult,
+        key: str | None,
+        *,
+        stored: bool,
+    ) -> StageEnded:
+        outs = (*stage.outs, *self._loose_outs(stage, result))
+        return StageEnded(stage.addressing, state, 0.0, result, outs, key, stored)
+
+    def _loose_outs(self, stage: PipelineStage, result: StageResult) -> list[Output]:
+        return loose.as_outputs(stage, Path(self.project.repo.root_dir), result.written)
+
+    def _place_inputs(self, stage: PipelineStage) -> None:
+        """Bring what the stage reads, also what it reads without saying so."""
+        above = self.plan.above.get(stage.addressing, frozenset())
+        names = set(above)
+        if self.execution.place_all:
+            position = self.plan.stages.index(stage.addressing)
+            names |= {*self.plan.stages[:position], *self.plan.sources}
+        outs = [out for name in names for out in self._recorded(self.stages[name])]
         for dep in stage.deps:
-            if dep.protocol != "local" or isinstance(dep, ParamsDependency) or dep.exists:
-                continue
-            path = dep.fs_path
-            if not any(_related(path, out) for out in produced):
-                raise RunFailed(
-                    Reason.INVALID_PIPELINE,
-                    f"stage {stage.addressing} depends on {project.relative(path)}, which neither"
-                    " is in the repository nor is the output of a stage",
-                )
+            if (path := local_path(dep)) is not None:
+                outs += [out for out in read_from(path, self.outs) if out.hash_info]
+        outs += [out for out in stage.outs if out.persist and self._kept(out)]
+        unique = {out.fs_path: out for out in outs}
+        objects.place(self.project, unique.values())
 
+    def _recorded(self, stage: Stage) -> list[Output]:
+        return [out for out in stage.outs if out.hash_info]
 
-def _related(path: str, out: str) -> bool:
-    return path == out or path.startswith(f"{out}/") or out.startswith(f"{path}/")
-
-
-def _upstream(project: Project, stage: Stage) -> list[Stage]:
-    wanted = {dep.fs_path for dep in stage.deps}
-    return [
-        other
-        for other in project.repo.index.stages
-        if any(out.fs_path in wanted for out in other.outs)
-    ]
-
-
-def _place_dependencies(project: Project, stage: Stage) -> None:
-    """Bring what the stage reads; DVC's own pull leaves out outputs with `cache: false`."""
-    if not isinstance(stage, PipelineStage):
-        return
-    outs = {
-        out.fs_path: out
-        for dep in stage.deps
-        if not dep.exists
-        for path, out in project.producers().items()
-        if _related(dep.fs_path, path)
-    }
-    objects.place(project, [out for out in outs.values() if not out.stage.is_repo_import])
-    for out in outs.values():
-        if out.stage.is_repo_import:
-            # Its contents are in another DVC repository, which only DVC knows how to ask.
-            project.repo.pull([out.stage.addressing])
-
-
-class _Seen(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self.count = 0
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.count += record.msg.startswith("Running stage")
-
-    def __bool__(self) -> bool:
-        return self.count > 0
+    def _kept(self, out: Output) -> bool:
+        """Whether the state that a stage goes on from can be had."""
+        return bool(out.hash_info) and objects.available(self.project, [out])
 
 
 @contextmanager
-def _commands_seen() -> Iterator[_Seen]:
-    """DVC tells only its log whether a stage's command ran or a result was restored."""
-    logger = logging.getLogger("dvc.stage.run")
-    handler = _Seen()
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+def _locked(project: Project) -> Iterator[None]:
     try:
-        yield handler
-    finally:
-        logger.removeHandler(handler)
+        with lock_repo(project.repo):
+            yield
+    except LockError as error:
+        raise RunFailed(Reason.INVALID_PIPELINE, " ".join(str(error).split())) from error

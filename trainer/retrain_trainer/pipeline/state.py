@@ -5,15 +5,18 @@ and `retrain pull` can bring back exactly this version.
 """
 
 import hashlib
-from collections.abc import Collection
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
+from dvc.stage.cache import _get_cache_hash
+from dvc.stage.serialize import to_single_stage_lockfile
 from pydantic import BaseModel, ConfigDict
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.pipeline.params import parameter_files
+from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project, commands
 
 LOCK = "dvc.lock"
@@ -29,12 +32,15 @@ class PipelineState(BaseModel):
     locks: dict[str, str] = {}
     imports: dict[str, str] = {}
     params: dict[str, str] = {}
-    forced: list[str] = []
-    """Forced stages that have ended."""
-    force_all: bool = False
-    """Whether every stage is forced, as the environment is another one."""
+    done: list[str] = []
+    """Stages that have ended."""
+    written: dict[str, str] = {}
+    """MD5 by path of metrics and plots that the stages wrote though they are no outputs."""
     updated: bool = False
     """Whether imports were updated."""
+
+    pipeline: str | None = None
+    """Digest of what dvc.lock records of the stages of the run: what a version is known by."""
 
     @property
     def lock_md5(self) -> str | None:
@@ -45,23 +51,26 @@ class PipelineState(BaseModel):
 
 def capture_state(
     project: Project,
+    plan: Plan,
     *,
     environment: str,
     params: Collection[str],
     imports: Collection[str],
-    forced: Collection[str],
-    force_all: bool,
+    done: Collection[str],
+    written: Mapping[str, str],
 ) -> PipelineState:
     """Read the state from the project's files."""
     locks = {str(Path(stage.path).with_suffix(".lock")) for stage in commands(project.stages())}
+    texts = _texts(project, (project.relative(path) for path in sorted(locks)))
     return PipelineState(
         environment=environment,
-        locks=_texts(project, (project.relative(path) for path in sorted(locks))),
+        locks=texts,
         imports=_texts(project, imports),
         params=_texts(project, params),
-        forced=sorted(forced),
-        force_all=force_all,
+        done=sorted(done),
         updated=True,
+        written=dict(written),
+        pipeline=_digest(project, plan, written),
     )
 
 
@@ -73,19 +82,31 @@ def restore_state(project: Project, state: PipelineState, *, everything: bool) -
     Raises:
         RunFailed: InvalidSpec where the state names a file that is none of these.
     """
-    _refuse_other_files(project, state)
-    names = {stage.name for stage in commands(project.stages())}
-    for path, text in state.locks.items():
-        _write(project, path, _pruned(text, names))
+    restore_locks(project, state)
     if everything:
-        for path, text in (state.imports | state.params).items():
+        parameters = parameter_files(project)
+        restore_imports(project, state)
+        _refuse_other_files(project, state.params, lambda path: path in parameters)
+        for path, text in state.params.items():
             _write(project, path, text)
+        project.repo._reset()
+
+
+def restore_imports(project: Project, state: PipelineState) -> None:
+    """Write the imports of ``state`` into the project."""
+    _refuse_other_files(project, state.imports, lambda path: Path(path).suffix == ".dvc")
+    for path, text in state.imports.items():
+        _write(project, path, text)
     project.repo._reset()
 
 
-def current_lock_md5(project: Project) -> str | None:
-    """MD5 of the dvc.lock that the project has now."""
-    return PipelineState(environment="", locks=_texts(project, [LOCK])).lock_md5
+def restore_locks(project: Project, state: PipelineState) -> None:
+    """Write the locks of ``state`` into the project."""
+    _refuse_other_files(project, state.locks, lambda path: Path(path).name == LOCK)
+    names = {stage.name for stage in commands(project.stages())}
+    for path, text in state.locks.items():
+        _write(project, path, _pruned(text, names))
+    project.repo._reset()
 
 
 def has_lock(project: Project) -> bool:
@@ -93,21 +114,31 @@ def has_lock(project: Project) -> bool:
     return (project.path / LOCK).is_file()
 
 
-def _texts(project: Project, paths: Any) -> dict[str, str]:
-    return {
-        path: (project.path / path).read_text() for path in paths if (project.path / path).is_file()
+def _digest(project: Project, plan: Plan, written: Mapping[str, str]) -> str | None:
+    """The stages' records without sizes, which DVC leaves out at times."""
+    recorded = {
+        stage.addressing: _get_cache_hash(to_single_stage_lockfile(stage))
+        for stage in plan.pipeline_stages(project)
+        if all(out.hash_info for out in stage.outs)
     }
+    text = json.dumps([recorded, dict(written)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32] if recorded else None
 
 
-def _refuse_other_files(project: Project, state: PipelineState) -> None:
+def _texts(project: Project, paths: Iterable[str]) -> dict[str, str]:
+    """As they are: a line end that is read as another would give another MD5."""
+    files = ((path, project.path / path) for path in paths)
+    return {path: file.read_bytes().decode() for path, file in files if file.is_file()}
+
+
+def _refuse_other_files(
+    project: Project, paths: Iterable[str], known: Callable[[str], bool]
+) -> None:
     """Whoever can write to the tracking server must not get to write other files here."""
     root = Path(project.repo.root_dir).resolve()
-    strange = [path for path in state.locks if Path(path).name != LOCK]
-    strange += [path for path in state.imports if Path(path).suffix != ".dvc"]
-    strange += sorted(set(state.params) - set(parameter_files(project)))
-    for path in (*state.locks, *state.imports, *state.params):
+    for path in paths:
         target = (project.path / path).resolve()
-        if not target.is_relative_to(root) or path in strange:
+        if not target.is_relative_to(root) or not known(path):
             raise RunFailed(
                 Reason.INVALID_SPEC,
                 f"the recorded state has {path}, which is no lock, import or parameter file of this"
@@ -118,7 +149,7 @@ def _refuse_other_files(project: Project, state: PipelineState) -> None:
 def _write(project: Project, path: str, text: str) -> None:
     target = project.path / path
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text)
+    target.write_bytes(text.encode())
 
 
 def _pruned(text: str, names: Collection[str]) -> str:
