@@ -31,6 +31,8 @@ class Project:
         """Remotes to fetch from, in order."""
         self.writer = writer
         """Remote to push to; None where there is none."""
+        self.silent: set[str] = set()
+        """Remotes to read from that failed to answer, and that the run does without."""
 
     def stages(self) -> list[Stage]:
         """Every stage of the project, data sources included; broken YAML is a RunFailed."""
