@@ -126,7 +126,7 @@ def store_failure(error: BaseException, url: str = "the store") -> RunFailed | N
             return cause
         kinds = {kind.__name__ for kind in type(cause).__mro__}
         text = _one_line(str(cause))
-        if isinstance(cause, FileNotFoundError) and "bucket" in text.lower():
+        if isinstance(cause, FileNotFoundError) and "specified bucket" in text:
             return RunFailed(Reason.STORE_NOT_FOUND, f"{url} does not exist: {text}")
         if kinds & set(_DENIED) or re.search(r"\b(403|401)\b|Forbidden|AccessDenied", text):
             return RunFailed(Reason.STORE_DENIED, f"{url} refuses us: {text}")
