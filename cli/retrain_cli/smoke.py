@@ -61,7 +61,7 @@ def smoke(
     update_imports(project, (), plan)
     python = environment.inspect()
     execution = Execution(
-        _environment(python.search_path, state), interruption, report, run_cache=False
+        _environment(python.variables, state), interruption, report, run_cache=False
     )
     try:
         for event in run_stages(project, plan, {ALL}, execution):
@@ -99,10 +99,10 @@ def _replace_inputs(project: Path, smoke: Smoke) -> None:
         replace_input(project, target, project / source)
 
 
-def _environment(search_path: str, state: Path) -> Mapping[str, str]:
+def _environment(python: Mapping[str, str], state: Path) -> Mapping[str, str]:
     """Code that logs to MLflow logs to a folder that is thrown away."""
     return {
-        "PATH": search_path,
+        **python,
         "PYTHONUNBUFFERED": "1",
         "PYTHONHASHSEED": "0",
         "MLFLOW_TRACKING_URI": (state / "mlruns").as_uri(),
