@@ -19,6 +19,7 @@ from retrain_trainer.interrupt import Interruption
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.errors import pipeline_failure, stage_failure
 from retrain_trainer.pipeline.project import Project, commands
+from retrain_trainer.pipeline.unfetched import refuse_unfetched
 from retrain_trainer.report import Reporter
 
 ALL = "*"
@@ -83,6 +84,7 @@ def plan_stages(project: Project, targets: Collection[str], forced: Collection[s
             Reason.INVALID_SPEC,
             f"spec.dvc.force: no stage {', '.join(unknown)}; known: {', '.join(plan.stages)}",
         )
+    refuse_unfetched(project, ordered)
     _refuse_lost_dependencies(project, ordered)
     return plan
 
