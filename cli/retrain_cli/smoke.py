@@ -64,7 +64,7 @@ def smoke(
         find_model(project, plan, spec.model)
     update_imports(project, (), plan)
     python = environment.inspect()
-    variables = _environment(python.search_path, state)
+    variables = _environment(python.variables, state)
     execution = Execution(lambda _: variables, interruption, report)
     written: set[str] = set()
     try:
@@ -104,10 +104,10 @@ def _replace_inputs(project: Path, smoke: Smoke) -> None:
         replace_input(project, target, project / source)
 
 
-def _environment(search_path: str, state: Path) -> Mapping[str, str]:
+def _environment(python: Mapping[str, str], state: Path) -> Mapping[str, str]:
     """Code that logs to MLflow logs to a folder that is thrown away."""
     return {
-        "PATH": search_path,
+        **python,
         "PYTHONUNBUFFERED": "1",
         "PYTHONHASHSEED": "0",
         "MLFLOW_TRACKING_URI": (state / "mlruns").as_uri(),

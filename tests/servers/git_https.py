@@ -1,4 +1,4 @@
-"""git over https: `git http-backend` behind TLS and basic auth."""
+"""git over https: `git http-backend` behind TLS and basic auth, and Git LFS beside it."""
 
 import io
 import os
@@ -15,6 +15,7 @@ from typing import IO
 
 from servers.binaries import git_http_backend
 from servers.certificates import make_certificates
+from servers.git_lfs import answer_lfs, answer_lfs_object
 from servers.streaming_http import (
     BLOCK,
     Credentials,
@@ -95,8 +96,12 @@ class _GitHandler(StreamingHandler):
         self._answer()
 
     def _answer(self) -> None:
+        if answer_lfs_object(self, self.server.root):
+            return
         if self.server.expected and self.credentials() != self.server.expected:
             self.demand_credentials("git")
+            return
+        if answer_lfs(self, self.server.root):
             return
         with tempfile.TemporaryFile() as request:
             for block in self.body():

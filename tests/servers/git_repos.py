@@ -28,6 +28,13 @@ def git_environment() -> dict[str, str]:
 
 
 @dataclass(frozen=True)
+class Gitlink:
+    """In place of a file's content: a submodule at this commit."""
+
+    commit: str
+
+
+@dataclass(frozen=True)
 class BareRepository:
     path: Path
 
@@ -48,7 +55,7 @@ class BareRepository:
 
     def commit(
         self,
-        changes: Mapping[str, str | bytes | None],
+        changes: Mapping[str, str | bytes | Gitlink | None],
         *,
         branch: str = "main",
         message: str = "Change files",
@@ -92,9 +99,19 @@ class BareRepository:
         for setting, allowed in (("Any", which == "any"), ("Reachable", which != "none")):
             self._git("config", f"uploadpack.allow{setting}SHA1InWant", str(allowed).lower())
 
-    def _stage(self, name: str, content: str | bytes | None, index: Mapping[str, str]) -> None:
+    def allow_filter(self) -> None:
+        """Clients may leave out the contents of files, as with all that host repositories."""
+        self._git("config", "uploadpack.allowFilter", "true")
+
+    def _stage(
+        self, name: str, content: str | bytes | Gitlink | None, index: Mapping[str, str]
+    ) -> None:
         if content is None:
             self._git("rm", "--cached", "--quiet", "-r", "--", name, env=index)
+            return
+        if isinstance(content, Gitlink):
+            link = f"160000,{content.commit},{name}"
+            self._git("update-index", "--add", "--cacheinfo", link, env=index)
             return
         data = content.encode() if isinstance(content, str) else content
         blob = self._git("hash-object", "-w", "--stdin", data=data)

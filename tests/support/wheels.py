@@ -1,4 +1,4 @@
-"""Tiny wheels, made by hand: packages that no index has."""
+"""Tiny wheels and packages, made by hand, that no index has."""
 
 import zipfile
 from collections.abc import Collection
@@ -29,3 +29,43 @@ def make_wheel(
         for path, text in {**files, f"{info}/RECORD": record}.items():
             archive.writestr(path, text)
     return wheel
+
+
+_BACKEND = """
+import os, pathlib, tomllib, zipfile
+def build_wheel(folder, settings=None, metadata=None, editable=False):
+    project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]
+    name, version = project["name"], project["version"]
+    needs = "".join(f"Requires-Dist: {it}\\n" for it in project.get("dependencies", []))
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{info}/METADATA": f"Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n{needs}",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+    }
+    if editable:
+        files[f"{name}.pth"] = os.getcwd() + "\\n"
+    else:
+        files[f"{name}.py"] = pathlib.Path(f"{name}.py").read_text()
+    files[f"{info}/RECORD"] = "".join(f"{path},,\\n" for path in [*files, f"{info}/RECORD"])
+    wheel = f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(folder, wheel), "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+    return wheel
+def build_editable(folder, settings=None, metadata=None):
+    return build_wheel(folder, editable=True)
+"""
+
+
+def make_package(
+    folder: Path, name: str, version: str = "1.0", *, requires: Collection[str] = ()
+) -> Path:
+    """The source of a package with the module ``name``, which builds itself without an index."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "backend.py").write_text(_BACKEND)
+    (folder / f"{name}.py").write_text("VALUE = 1\n")
+    (folder / "pyproject.toml").write_text(
+        f"[project]\nname = {name!r}\nversion = {version!r}\ndependencies = {list(requires)!r}\n"
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    )
+    return folder

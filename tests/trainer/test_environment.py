@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_trainer import environment
+from retrain_trainer import environment, installation
 from retrain_trainer.environment import PythonEnvironment
 from support.wheels import make_wheel
 
@@ -50,7 +50,7 @@ def user(tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def install(folder: Path, *requirements: str) -> PythonEnvironment:
     file = folder / "requirements.txt"
     file.write_text("".join(f"{line}\n" for line in requirements))
-    return environment.install(file, file.name, folder / "state")
+    return installation.install(folder, file.name, folder / "state")
 
 
 def run(python: PythonEnvironment, *command: str) -> str:

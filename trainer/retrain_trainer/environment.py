@@ -5,28 +5,70 @@ import json
 import os
 import shutil
 import subprocess
-import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_core.redact import without_userinfo
-from retrain_trainer.overlay import lay_over, take_over_scripts
+from retrain_trainer.requirements import digest_of, package_files
 
 _PROBE = """
-import importlib.metadata as m, json, os, platform, site, sys
-packages = {}
+import hashlib, importlib.metadata as m, json, os, platform, site, sys
+packages, direct = {}, {}
 for d in m.distributions():
     name = d.metadata["Name"]
-    if name:
-        packages.setdefault(name.lower().replace("_", "-").replace(".", "-"), d.version)
+    if not name:
+        continue
+    name = name.lower().replace("_", "-").replace(".", "-")
+    if packages.setdefault(name, d.version) != d.version:
+        continue
+    origin = json.loads(d.read_text("direct_url.json") or "null")
+    files = [f for f in d.files or () if f.suffix != ".pyc" and ".." not in f.parts]
+    own = sorted(f for f in files if not f.parts[0].endswith(".dist-info"))
+    # An overlay has the metadata alone, and finds the package below.
+    if not origin or not own:
+        continue
+    content = hashlib.sha256()
+    for f in own:
+        if os.path.isfile(path := d.locate_file(f)):
+            known = f.hash.value.encode() if f.hash else open(path, "rb").read()
+            content.update(f"{f} ".encode() + hashlib.sha256(known).digest())
+    content.update((d.read_text("entry_points.txt") or "").encode())
+    editable = origin.get("dir_info", {}).get("editable", False)
+    direct[name] = {"url": origin["url"], "editable": editable, "content": content.hexdigest()}
 json.dump({"python": platform.python_version(), "executable": sys.executable,
-           "prefix": sys.prefix, "packages": dict(sorted(packages.items())),
+           "prefix": sys.prefix, "packages": dict(sorted(packages.items())), "direct": direct,
            "libraries": [p for p in site.getsitepackages() if os.path.isdir(p)]}, sys.stdout)
 """
-_OF_PIP = {"PIP_INDEX_URL": "UV_INDEX_URL", "PIP_EXTRA_INDEX_URL": "UV_EXTRA_INDEX_URL"}
-"""Variables that people have set for pip -> those of uv; uv's newer ones come first with uv."""
-_NOT_FOR_UV = ("VIRTUAL_ENV", "UV_SYSTEM_PYTHON")
+
+
+@dataclass(frozen=True)
+class Direct:
+    """A package that was not had from an index."""
+
+    url: str
+    """Where it was had from."""
+    editable: bool
+    content: str
+    """Hash of its installed files."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder or archive on this machine that it was installed from."""
+        url = urlsplit(self.url)
+        return Path(unquote(url.path)) if url.scheme == "file" else None
+
+    def identity(self, version: str, repositories: Collection[Path]) -> str:
+        """What of it makes two environments differ."""
+        folder = self.folder
+        if not self.editable or folder is None:
+            return f"{version} {self.content}"
+        if any(folder.is_relative_to(repository) for repository in repositories):
+            # Its version may change with every commit, and stages depend on the code they use.
+            return "editable"
+        code = [path for path in package_files(folder) if path.suffix == ".py"]
+        return f"{version} {digest_of(code, folder)}"
 
 
 @dataclass(frozen=True)
@@ -41,17 +83,23 @@ class PythonEnvironment:
     """Folders that packages are installed in."""
     bin: str
     """Folder of `python` and of the packages' scripts."""
+    direct: dict[str, Direct]
+    digest: str
+    """Hash of the Python version and of what is installed.
 
-    @property
-    def digest(self) -> str:
-        """Hash of the Python version and every installed package's version."""
-        text = json.dumps({"python": self.python, "packages": self.packages}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+    A package of an index is known by its version, any other by its files.
+    """
 
     @property
     def search_path(self) -> str:
         """PATH for the stages: this environment first."""
         return os.pathsep.join(filter(None, (self.bin, os.environ.get("PATH"))))
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What activating it sets."""
+        venv = (Path(self.prefix) / "pyvenv.cfg").is_file()
+        return {"PATH": self.search_path} | ({"VIRTUAL_ENV": self.prefix} if venv else {})
 
     def document(self, image: str | None) -> str:
         """As it is recorded, in JSON."""
@@ -59,8 +107,10 @@ class PythonEnvironment:
         return json.dumps(content, indent=1)
 
 
-def inspect(python: str | None = None) -> PythonEnvironment:
+def inspect(python: str | None = None, repositories: Collection[Path] = ()) -> PythonEnvironment:
     """Look at ``python``, by default the first on PATH.
+
+    The code of editable packages in ``repositories`` is no part of it.
 
     Raises:
         RunFailed: EnvironmentFailed.
@@ -74,65 +124,10 @@ def inspect(python: str | None = None) -> PythonEnvironment:
         last = " ".join(done.stderr.splitlines()[-3:])
         raise RunFailed(Reason.ENVIRONMENT_FAILED, f"{found} does not run: {last}")
     answer = json.loads(done.stdout)
-    return PythonEnvironment(**answer, bin=str(Path(found).parent))
-
-
-def install(requirements: Path, shown: str, state: Path) -> PythonEnvironment:
-    """The environment for a requirements file, made by uv once per content.
-
-    It is laid over the `python` on PATH: it has that one's packages too, and where both have a
-    package its own is used. Only over the Python that we run in ourselves nothing is laid, as
-    what the trainer needs is none of the user's: there it holds the requirements alone.
-
-    Raises:
-        RunFailed: EnvironmentFailed, or InvalidSpec where there is no such file.
-    """
-    if not requirements.is_file():
-        raise RunFailed(
-            Reason.INVALID_SPEC, f"spec.python.requirements: there is no {shown} in the repository"
-        )
-    base = inspect()
-    identity = f"{base.executable} {base.digest}".encode()
-    key = hashlib.sha256(requirements.read_bytes() + identity).hexdigest()[:16]
-    folder = state / "env" / key
-    done = folder / ".complete"
-    if not done.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        _make(folder, requirements, base)
-        done.touch()
-    return inspect(str(folder / "bin" / "python"))
-
-
-def _make(folder: Path, requirements: Path, base: PythonEnvironment) -> None:
-    uv = _uv()
-    of_user = Path(base.prefix).resolve() != Path(sys.prefix).resolve()
-    where = requirements.parent
-    _call([uv, "venv", "--quiet", "--python", base.executable, str(folder)], where)
-    if of_user:
-        lay_over(folder, base.libraries)
-    python = str(folder / "bin" / "python")
-    _call([uv, "pip", "install", "--quiet", "--python", python, "-r", str(requirements)], where)
-    if of_user:
-        take_over_scripts(folder, Path(base.bin))
-
-
-def _uv() -> str:
-    beside = Path(sys.executable).parent / "uv"
-    found = str(beside) if beside.exists() else shutil.which("uv")
-    if found is None:
-        raise RunFailed(
-            Reason.ENVIRONMENT_FAILED,
-            "spec.python.requirements needs uv, which is not installed: pip install uv",
-        )
-    return found
-
-
-def _call(command: list[str], folder: Path) -> None:
-    env = {key: value for key, value in os.environ.items() if key not in _NOT_FOR_UV}
-    for of_pip, of_uv in _OF_PIP.items():
-        if of_pip in env:
-            env.setdefault(of_uv, env[of_pip])
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        last = without_userinfo("\n".join(done.stderr.splitlines()[-10:]))
-        raise RunFailed(Reason.ENVIRONMENT_FAILED, f"the requirements cannot be installed:\n{last}")
+    direct = {name: Direct(**how) for name, how in answer.pop("direct").items()}
+    identities = dict(answer["packages"])
+    for name, how in direct.items():
+        identities[name] = how.identity(identities[name], repositories)
+    text = json.dumps({"python": answer["python"], "packages": identities}, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+    return PythonEnvironment(**answer, bin=str(Path(found).parent), direct=direct, digest=digest)

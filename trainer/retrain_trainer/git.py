@@ -1,40 +1,14 @@
-"""Fetches one commit of a repository that is not trusted, and lists its tags.
-
-Positional arguments stand after `--`, and only https, http and ssh are spoken.
-"""
+"""One commit of a repository that is not trusted, its tags, and what it holds."""
 
 import os
-import re
-import signal
 import subprocess
 import tempfile
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_core.redact import without_userinfo
 from retrain_core.spec import GitSource
 from retrain_trainer.git_access import Access, git_environment, git_settings, without_git
-
-_SHA = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")
-_SHORT_SHA = re.compile(r"^[0-9a-f]{7,39}$")
-_NOT_FOUND = re.compile(
-    r"repository .*not found|does not appear to be a git repository|not found$|"
-    r"returned error: 404|No such file or directory|does not exist|not a git repository",
-    re.IGNORECASE | re.MULTILINE,
-)
-_NO_REVISION = re.compile(
-    r"couldn't find remote ref|not our ref|unadvertised object|no such remote ref|"
-    r"remote error: .*want .* not valid|bad object|unknown revision",
-    re.IGNORECASE,
-)
-_DENIED = re.compile(
-    r"Authentication failed|could not read (Username|Password)|Permission denied|"
-    r"returned error: 40[13]|Host key verification failed|access denied|terminal prompts disabled",
-    re.IGNORECASE,
-)
+from retrain_trainer.git_command import Git
 
 
 def fetch_commit(
@@ -53,18 +27,38 @@ def fetch_commit(
         RunFailed: SourceNotFound, SourceDenied, SourceUnreachable or InvalidSpec.
     """
     with git_environment(source, access) as env:
-        git = _Git(target, env, source, seconds)
-        target.mkdir(parents=True, exist_ok=True)
-        git.call("init", "--quiet")
-        commit = git.fetch(pinned or source.revision)
-        git.call("checkout", "--quiet", "--force", "--detach", commit, "--")
-    folder = target / source.path
-    if not folder.is_dir():
+        git = Git(target, env, source, seconds)
+        commit = check_out(git, pinned or source.revision, depth=1)
+    require_folder(source, target, commit)
+    return commit
+
+
+def check_out(git: Git, revision: str, depth: int) -> str:
+    """Make the folder of ``git`` a repository at ``revision``, with ``depth`` commits of it.
+
+    Returns the commit.
+
+    Raises:
+        RunFailed: SourceNotFound, SourceDenied or SourceUnreachable.
+    """
+    git.folder.mkdir(parents=True, exist_ok=True)
+    git.call("init", "--quiet", "--template=")
+    commit = git.fetch(revision, depth)
+    git.call("checkout", "--quiet", "--force", "--detach", commit, "--")
+    return commit
+
+
+def require_folder(source: GitSource, target: Path, commit: str) -> None:
+    """Make sure that the project's folder is in the commit.
+
+    Raises:
+        RunFailed: SourceNotFound.
+    """
+    if not (target / source.path).is_dir():
         raise RunFailed(
             Reason.SOURCE_NOT_FOUND,
             f"spec.source.git.path: there is no folder {source.path} in commit {commit[:12]}",
         )
-    return commit
 
 
 def list_tags(source: GitSource, access: Access, *, seconds: float) -> list[tuple[str, str]]:
@@ -74,7 +68,7 @@ def list_tags(source: GitSource, access: Access, *, seconds: float) -> list[tupl
         RunFailed: SourceNotFound, SourceDenied, SourceUnreachable or InvalidSpec.
     """
     with git_environment(source, access) as env, tempfile.TemporaryDirectory() as folder:
-        git = _Git(Path(folder), env, source, seconds)
+        git = Git(Path(folder), env, source, seconds)
         # A suffix such as -rc1 comes before the version itself.
         order = ("-c", "versionsort.suffix=-", "ls-remote", "--sort=version:refname")
         found = git.call(*order, "--tags", "--", source.url)
@@ -107,84 +101,3 @@ def object_id(top: Path, path: str) -> str | None:
         check=False,
     )
     return done.stdout.strip() if done.returncode == 0 else None
-
-
-@dataclass(frozen=True)
-class _Git:
-    folder: Path
-    env: Mapping[str, str]
-    source: GitSource
-    seconds: float | None = None
-    """For all commands together."""
-    began: float = field(default_factory=time.monotonic)
-
-    def call(self, *arguments: str) -> str:
-        done = self.attempt(*arguments)
-        if done.returncode != 0:
-            raise self.failure(done.stderr)
-        return done.stdout.strip()
-
-    def attempt(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        with subprocess.Popen(
-            ["git", *arguments],
-            cwd=self.folder,
-            env=dict(self.env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        ) as process:
-            try:
-                out, err = process.communicate(timeout=self._left())
-            except BaseException as error:
-                # Its helpers too: they hold the pipes, and wait for the server.
-                os.killpg(process.pid, signal.SIGKILL)
-                if isinstance(error, subprocess.TimeoutExpired):
-                    said = f"{self._shown()} has not answered within {self.seconds:.0f} s"
-                    raise RunFailed(Reason.SOURCE_UNREACHABLE, said) from None
-                raise
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-    def _left(self) -> float | None:
-        if self.seconds is None:
-            return None
-        return max(self.began + self.seconds - time.monotonic(), 0)
-
-    def fetch(self, revision: str) -> str:
-        """Fetch ``revision`` alone where the server gives it out, else everything."""
-        options = ("--quiet", "--no-tags", "--no-recurse-submodules")
-        done = self.attempt("fetch", *options, "--depth=1", "--", self.source.url, revision)
-        if done.returncode == 0:
-            return self.call("rev-parse", "--verify", "FETCH_HEAD^{commit}")
-        by_hash = _SHA.match(revision) or _SHORT_SHA.match(revision)
-        if not by_hash or not _NO_REVISION.search(done.stderr):
-            raise self.failure(done.stderr)
-        refs = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
-        self.call("fetch", *options, "--", self.source.url, *refs)
-        found = self.attempt("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
-        if found.returncode != 0:
-            raise RunFailed(
-                Reason.SOURCE_NOT_FOUND,
-                f"commit {revision} is on no branch and no tag of {self._shown()}",
-            )
-        return found.stdout.strip()
-
-    def failure(self, stderr: str) -> RunFailed:
-        text = " ".join(line.strip() for line in stderr.splitlines() if line.strip())[:600]
-        text = without_userinfo(text)
-        if _DENIED.search(stderr):
-            hint = "" if self.source.secret_ref else " (spec.source.git.secretRef is not set)"
-            return RunFailed(Reason.SOURCE_DENIED, f"{self._shown()} refuses us{hint}: {text}")
-        if _NO_REVISION.search(stderr):
-            return RunFailed(
-                Reason.SOURCE_NOT_FOUND,
-                f"{self._shown()} has no branch, tag or commit {self.source.revision}",
-            )
-        if _NOT_FOUND.search(stderr):
-            return RunFailed(Reason.SOURCE_NOT_FOUND, f"{self._shown()} does not exist: {text}")
-        return RunFailed(Reason.SOURCE_UNREACHABLE, f"{self._shown()} cannot be read: {text}")
-
-    def _shown(self) -> str:
-        return without_userinfo(self.source.url)

@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_trainer.git import fetch_commit
 from retrain_trainer.git_access import GitSecret
+from retrain_trainer.git_clone import clone_commit
 from retrain_trainer.job import Job
 from retrain_trainer.report import Reporter
 from retrain_trainer.tracking.client import connect
@@ -35,7 +35,7 @@ def prepare_source(
     what = run.commit or git.revision
     report.step(f"fetch {what} of {git.url}")
     shutil.rmtree(repository, ignore_errors=True)
-    commit = fetch_commit(git, repository, secret, pinned=run.commit)
+    commit = clone_commit(git, repository, secret, run.commit, report.warn)
     if run.commit is None:
         run.record_commit(commit)
     report.note(f"commit {commit}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from retrain_core.outcome import Reason
 from retrain_core.redact import without_userinfo
 from retrain_core.result import DVCState, ModelVersion
-from retrain_trainer import environment
+from retrain_trainer import installation
 from retrain_trainer.interrupt import Interruption
 from retrain_trainer.job import Job
 from retrain_trainer.pipeline import objects
@@ -112,13 +112,9 @@ class Training:
         self.run.resume()
 
     def prepare_environment(self) -> None:
-        python = self.job.spec.python
-        if python is None:
-            self.python = environment.inspect()
-            return
-        self.report.step("environment")
-        file = self.job.project / python.requirements
-        self.python = environment.install(file, python.requirements, self.job.state)
+        if self.job.spec.python is not None:
+            self.report.step("environment")
+        self.python = installation.prepare(self.job)
 
     def find_start(self) -> None:
         versions = self.registry.versions() if self.registry else []
@@ -257,7 +253,7 @@ class Training:
         tracking_uri = choose(self.python.packages) if choose else self.job.tracking_uri
         return {
             **self.job.environment,
-            "PATH": self.python.search_path,
+            **self.python.variables,
             "PYTHONUNBUFFERED": "1",
             "MLFLOW_TRACKING_URI": tracking_uri,
             "MLFLOW_RUN_ID": self.run.run_id,

@@ -12,6 +12,7 @@ from dvc.stage import PipelineStage, Stage
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.pipeline.errors import pipeline_failure
 from retrain_trainer.pipeline.project import Project, commands, local_path, related
+from retrain_trainer.pipeline.unfetched import refuse_unfetched
 
 ALL = "*"
 """Stands for every stage where stages to force are named."""
@@ -66,6 +67,7 @@ def plan_stages(project: Project, targets: Collection[str], forced: Collection[s
             Reason.INVALID_SPEC,
             f"spec.dvc.force: no stage {', '.join(unknown)}; known: {', '.join(plan.stages)}",
         )
+    refuse_unfetched(project, ordered)
     _refuse_lost_dependencies(project, ordered)
     return plan
 
