@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from retrain_core.names import DISTRIBUTION
+
 MANIFEST = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
@@ -22,7 +24,7 @@ class Program(click.Group):
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="retrain")
+@click.version_option(package_name=DISTRIBUTION)
 def main() -> None:
     """Retrain machine-learning models: a git repository's DVC pipeline in, a recorded, registered
     and perhaps promoted MLflow model out."""

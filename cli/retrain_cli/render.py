@@ -15,7 +15,7 @@ from retrain_core.build.cronjob import HASH_ANNOTATION, Schedule, build_cron_job
 from retrain_core.build.job import Owner, TrainerSettings, build_job
 from retrain_core.defaults import DefaultsError, check_defaults, effective_spec, problems_of
 from retrain_core.evidence import looked_at
-from retrain_core.names import RELEASE_ANNOTATION
+from retrain_core.names import DISTRIBUTION, RELEASE_ANNOTATION
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import (
     RetrainSchedule,
@@ -53,7 +53,7 @@ def _rendered(
 ) -> list[dict[str, Any]]:
     """The Job of a TrainingRun, or the CronJobs of a RetrainSchedule."""
     text = read_text(filename)
-    settings = TrainerSettings(image or f"{TRAINER_IMAGE}:{version('retrain')}")
+    settings = TrainerSettings(image or f"{TRAINER_IMAGE}:{version(DISTRIBUTION)}")
     common = _defaults(defaults)
     is_schedule = _kind(text) == "RetrainSchedule"
     place = "spec.runTemplate.spec" if is_schedule else "spec"

@@ -2,6 +2,9 @@
 
 from typing import Final
 
+DISTRIBUTION: Final = "retrain-k8s"
+"""What pip calls us: the package `retrain` of PyPI is another project's."""
+
 PREFIX: Final = "retrain.dev/"
 
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"

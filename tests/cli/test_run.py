@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,9 @@ def test_one_training_run_is_printed_and_the_tree_is_unchanged_to_the_byte(lapto
     assert len(mlflow["runID"]) == 32
     assert (model["version"], model["promoted"]) == ("1", True)
     assert len(dvc["lockMD5"]) == 32
+    with closing(sqlite3.connect(laptop.project / ".retrain/mlflow/mlflow.db")) as store:
+        kinds = store.execute("select key, value from experiment_tags").fetchall()
+    assert ("mlflow.experimentKind", "custom_model_development") in kinds
     assert laptop.digest() == before
     assert laptop.git("status", "--porcelain") == ""
 

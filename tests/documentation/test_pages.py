@@ -77,6 +77,18 @@ def test_links_into_the_repository_lead_somewhere(page: Path) -> None:
             assert anchor in anchors(linked), target
 
 
+def test_nothing_installs_another_project_s_package_of_our_name() -> None:
+    stranger = "(pip|pipx|uv|uvx) .*[ \"']retrain(\\[[a-z,]+\\])?([ \"'=<>~]|$)"
+    done = subprocess.run(
+        ["git", "grep", "--line-number", "--extended-regexp", stranger, "--", ":!tests"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+
+
 def anchors(page: Path) -> set[str]:
     """As GitHub makes them of headings."""
     text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)

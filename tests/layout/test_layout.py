@@ -1,6 +1,7 @@
 """The repository's own shape."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,3 +55,8 @@ def test_the_import_contracts_hold() -> None:
     done = run_at_root(str(linter), "--no-cache")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 broken" in done.stdout
+
+
+def test_a_commit_is_checked_for_types_as_make_lint_does() -> None:
+    (code,) = re.findall(r"^CODE := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert f"mypy {code}\n" in (ROOT / ".pre-commit-config.yaml").read_text()

@@ -81,7 +81,8 @@ class Remote(SpecModel):
     """The DVC remote that data come from and artifacts go to."""
 
     url: URL | None = None
-    """s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or a directory. Default: the repository's remote."""
+    """s3://BUCKET/PREFIX or a directory, which is what our images can read; on a laptop whatever
+    its DVC has a plugin for. Default: the repository's remote."""
     endpoint_url: URL | None = None
     """Endpoint of an S3-compatible server, such as MinIO."""
     region: Text | None = None

@@ -23,6 +23,8 @@ RUN_NAME = f"{PREFIX}/run"
 COMMIT = f"{PREFIX}/commit"
 REASON = f"{PREFIX}/reason"
 STATE = "retrain/state.json"
+MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
+"""On an experiment: MLflow's UI guesses its kind from what lies in it, else, often GenAI."""
 _SHA = re.compile(r"[0-9a-f]{40,64}")
 
 
@@ -145,7 +147,8 @@ def _experiment(client: MlflowClient, job: Job) -> str:
     name = job.experiment
     if (experiment := client.get_experiment_by_name(name)) is None:
         try:
-            return str(client.create_experiment(name, _artifact_location(job.tracking_uri, name)))
+            place = _artifact_location(job.tracking_uri, name)
+            return str(client.create_experiment(name, place, tags=MODEL_TRAINING))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
