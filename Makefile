@@ -36,18 +36,19 @@ test-all: .venv-dev ## Run every test: whole tables, each trigger on a node, the
 # One lane; `pytest -m LANE` runs all of it.
 .PHONY: test-unit test-api test-stores test-node test-bed
 test-unit: .venv-dev ## Run the tests that need no server
+	@$(PREPARE) unit
 	$(PYTEST) -m "unit and not exhaustive"
 test-api: .venv-dev ## Run those on a control plane without a node
-	@$(PREPARE)
+	@$(PREPARE) api
 	$(PYTEST) -m "api and not exhaustive"
 test-stores: .venv-dev ## Run those on git, S3, MLflow and Prometheus servers
-	@$(PREPARE)
+	@$(PREPARE) stores
 	$(PYTEST) -m "stores and not exhaustive"
 test-node: .venv-dev ## Run those in pods and containers
-	@$(PREPARE)
+	@$(PREPARE) node
 	$(PYTEST) -m "node and not exhaustive"
 test-bed: .venv-dev ## Run those of the tests' own cluster and servers
-	@$(PREPARE)
+	@$(PREPARE) bed
 	$(PYTEST) -m bed
 
 .PHONY: lint

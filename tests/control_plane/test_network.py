@@ -133,7 +133,9 @@ async def test_a_listing_from_before_the_end_of_a_run_starts_nothing(world: Worl
 @pytest.mark.parametrize("resource", ["trainingruns", "jobs", "pods"])
 async def test_every_other_event_lost_ends_alike(world: World, resource: str) -> None:
     space = await world.space()
-    operator = await world.operator(space, resyncSeconds=10)
+    operator = await world.operator(space)
+    # Each event that is lost costs the wait for the next listing.
+    operator.limits["retrain_operator.runtime.operator:EARLY_RESYNCS"] = (2.0,) * 30
     operator.proxy.hidden = EveryOther(resource)
     await operator.started()
     await trained(space)
