@@ -17,11 +17,39 @@ demo: .venv-local ## Train examples/iris four times and see what becomes of each
 
 ##@ Develop
 
+PREPARE := PYTHONPATH=tests python tests/prepare.py
+# As many processes as there are cores: more of them only get into each other's way.
+PYTEST := pytest -n logical --maxprocesses 4 --dist worksteal --durations 15
+
 .PHONY: test
-test: .venv-dev ## Run every test; servers that tests need are built into ~/.cache/retrain
-	@PYTHONPATH=tests python tests/prepare.py
+test: .venv-dev ## Run what a change can break; servers that tests need are built into ~/.cache/retrain
+	@$(PREPARE)
 	cd examples/iris && pytest -q
-	pytest -n logical --maxprocesses 4 --dist worksteal
+	$(PYTEST) -m "not exhaustive and not bed"
+
+.PHONY: test-all
+test-all: .venv-dev ## Run every test: whole tables, each trigger on a node, the tests' own servers
+	@$(PREPARE)
+	cd examples/iris && pytest -q
+	$(PYTEST)
+
+# One lane; `pytest -m LANE` runs all of it.
+.PHONY: test-unit test-api test-stores test-node test-bed
+test-unit: .venv-dev ## Run the tests that need no server
+	@$(PREPARE) unit
+	$(PYTEST) -m "unit and not exhaustive"
+test-api: .venv-dev ## Run those on a control plane without a node
+	@$(PREPARE) api
+	$(PYTEST) -m "api and not exhaustive"
+test-stores: .venv-dev ## Run those on git, S3, MLflow and Prometheus servers
+	@$(PREPARE) stores
+	$(PYTEST) -m "stores and not exhaustive"
+test-node: .venv-dev ## Run those in pods and containers
+	@$(PREPARE) node
+	$(PYTEST) -m "node and not exhaustive"
+test-bed: .venv-dev ## Run those of the tests' own cluster and servers
+	@$(PREPARE) bed
+	$(PYTEST) -m bed
 
 .PHONY: lint
 lint: .venv-dev ## Style, types and import rules; changes nothing
@@ -37,6 +65,7 @@ fmt: .venv-dev ## Correct what the formatter and the linter can
 
 .PHONY: verify
 verify: lint ## lint, manifests, locks, and that what is generated is current
+	hadolint Dockerfile.operator Dockerfile.trainer examples/own-image/Dockerfile
 	python scripts/manifests.py
 	python scripts/pod_schema.py --check
 	python scripts/crds.py --check

@@ -1,6 +1,7 @@
-"""Builds what the tests need and this machine can have, before they start: python tests/prepare.py
+"""Builds what tests need and this machine can have: python tests/prepare.py [LANE...]
 
-Beside a build that takes a quarter of an hour, tests that wait for servers would give up.
+Before they start: beside a build that takes a quarter of an hour, those that wait for servers would
+give up.
 """
 
 import sys
@@ -12,19 +13,31 @@ from cluster.lifecycle import check_namespaces
 from cluster.programs import KUBERNETES, KWOK, NODE_PROGRAMS, PROBE, install_node_packages
 from images.fixtures import build
 from install.rendering import HELM
+from lanes import LANES
 from servers.binaries import VERSITYGW, MissingRequirement, prometheus_binary
+
+PROGRAMS = {
+    "unit": (HELM,),
+    "api": (HELM, KUBERNETES, KWOK, PROBE),
+    "stores": (VERSITYGW,),
+    "node": (VERSITYGW, HELM, KUBERNETES, PROBE),
+    "bed": (VERSITYGW, KUBERNETES, KWOK, PROBE),
+}
 
 
 def main() -> None:
-    for program in (VERSITYGW, HELM, KUBERNETES, KWOK, PROBE):
+    lanes = sys.argv[1:] or [*LANES]
+    for program in dict.fromkeys(program for lane in lanes for program in PROGRAMS[lane]):
         attempt(program.name, program.path.exists(), program.binary)
-    attempt("Prometheus", True, prometheus_binary)
-    if attempt("a node", True, check_namespaces):
+    if {"stores", "node", "bed"} & {*lanes}:
+        attempt("Prometheus", True, prometheus_binary)
+    if {"node", "bed"} & {*lanes} and attempt("a node", True, check_namespaces):
         for program in NODE_PROGRAMS:
             attempt(program.name, program.path.exists(), program.binary)
         attempt("a node's packages", True, install_node_packages)
-    with tempfile.TemporaryDirectory() as folder:
-        attempt("the images", True, lambda: build(Path(folder)))
+    if "node" in lanes:
+        with tempfile.TemporaryDirectory() as folder:
+            attempt("the images", True, lambda: build(Path(folder)))
 
 
 def attempt(what: str, quick: bool, get: Callable[[], object]) -> bool:

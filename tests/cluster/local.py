@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from cluster.ports import forwarded
 from cluster.programs import PROBE
 
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
+STOP_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,11 @@ class LocalCluster:
         pid = self.pid(component)
         os.kill(pid, signal.SIGSTOP)
         try:
+            _wait_until_stopped(pid)
             yield
         finally:
             # What took it into its namespaces has stopped itself along with it.
-            for each in (pid, _parent(pid)):
+            for each in (pid, _state_and_parent(Path(f"/proc/{pid}"))[1]):
                 os.kill(each, signal.SIGCONT)
 
     def load_image(self, archive: Path) -> None:
@@ -88,10 +91,23 @@ class LocalCluster:
             raise ClusterFailed(f"{archive} is not loaded: {done.stderr.strip()}")
 
 
-def _parent(pid: int) -> int:
-    # After the name, which may have spaces in it: state and parent.
-    _, _, rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
-    return int(rest.split()[1])
+def _wait_until_stopped(pid: int) -> None:
+    """One thread takes the signal; until it gets a core, all the others go on answering."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while not all(_state_and_parent(task)[0] == "T" for task in _tasks(pid)):
+        assert time.monotonic() < deadline, f"{pid} does not stop"
+        time.sleep(0.01)
+
+
+def _tasks(pid: int) -> list[Path]:
+    return list(Path(f"/proc/{pid}/task").iterdir())
+
+
+def _state_and_parent(process: Path) -> tuple[str, int]:
+    # After the name, which may have spaces in it.
+    _, _, rest = (process / "stat").read_text().rpartition(")")
+    state, parent = rest.split()[:2]
+    return state, int(parent)
 
 
 def import_command(folder: Path, archive: Path) -> list[str]:

@@ -1,7 +1,9 @@
-"""Every way to be wrong, as a TrainingRun: one reason and a sentence in the status."""
+"""Ways to be wrong, as a TrainingRun: one reason and a sentence in the status.
+
+What the trainer refuses is tried in tests/trainer/test_bad_input.py, in processes of its own.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -61,7 +63,7 @@ SPECS: dict[str, tuple[Changes, Reason, tuple[str, ...]]] = {
         {
             "image": "localhost/none:1",
             "pod": {"imagePullPolicy": "Never"},
-            "startTimeoutSeconds": 60,
+            "startTimeoutSeconds": 30,
         },
         Reason.IMAGE_PULL_FAILED,
         ("localhost/none:1",),
@@ -72,12 +74,12 @@ SPECS: dict[str, tuple[Changes, Reason, tuple[str, ...]]] = {
         ("/opt/trainer/bin/python",),
     ),
     "no-node-fits": (
-        {"pod": {"nodeSelector": NODE}, "startTimeoutSeconds": 60},
+        {"pod": {"nodeSelector": NODE}, "startTimeoutSeconds": 30},
         Reason.UNSCHEDULABLE,
         ("node",),
     ),
     "missing-secret": (
-        {"mlflow": {"secretRef": {"name": "no-such-secret"}}, "startTimeoutSeconds": 60},
+        {"mlflow": {"secretRef": {"name": "no-such-secret"}}, "startTimeoutSeconds": 30},
         Reason.CONFIG_MISSING,
         ("no-such-secret",),
     ),
@@ -126,6 +128,16 @@ PROJECTS: dict[str, tuple[dict[str, str | None], Reason, tuple[str, ...]]] = {
 
 
 CASES = {**SPECS, **PROJECTS}
+ON_A_NODE_ALONE = [
+    "image-that-is-not-there",
+    "image-without-a-trainer",
+    "no-node-fits",
+    "missing-secret",
+    "out-of-memory",
+]
+"""What no process without a node can show."""
+BY_THE_TRAINER = ["stage-fails"]
+"""One for all of how its reason comes into the status."""
 
 
 AT_ONCE = 4
@@ -152,19 +164,33 @@ def bad_team(make_a_team: Callable[..., Team]) -> Team:
     return team
 
 
-@pytest.mark.timeout(1200)
 def test_what_is_wrong_is_told_by_reason_sentence_and_remedy(
     bad_team: Team, subtests: pytest.Subtests
 ) -> None:
-    for names in batched(CASES, AT_ONCE):
-        bad_team.kubectl.apply(*(bad_run(bad_team, name) for name in names))
-        for name in names:
-            status = bad_team.finished(name)
-            with subtests.test(name):
-                told(status, *CASES[name][1:])
+    # Most of them wait, for what will never come.
+    names = [*ON_A_NODE_ALONE, *BY_THE_TRAINER]
+    all_told(bad_team, names, subtests, at_once=len(names))
     with subtests.test("the pod that ate its memory is still there to be looked at"):
         (pod,) = bad_team.kubectl.list("pods", "retrain.dev/run=out-of-memory")
         assert "--> stage prepare" in bad_team.log(pod["metadata"]["name"])
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(1200)
+def test_what_the_trainer_refuses_is_told_in_the_status_too(
+    bad_team: Team, subtests: pytest.Subtests
+) -> None:
+    names = [name for name in CASES if name not in (*ON_A_NODE_ALONE, *BY_THE_TRAINER)]
+    all_told(bad_team, names, subtests, at_once=AT_ONCE)
+
+
+def all_told(team: Team, names: Iterable[str], subtests: pytest.Subtests, at_once: int) -> None:
+    for some in batched(names, at_once):
+        team.kubectl.apply(*(bad_run(team, name) for name in some))
+        for name in some:
+            status = team.finished(name)
+            with subtests.test(name):
+                told(status, *CASES[name][1:])
 
 
 def bad_run(team: Team, name: str) -> Object:
@@ -191,44 +217,7 @@ def batched(names: Iterable[str], size: int) -> Iterator[list[str]]:
         del rest[:size]
 
 
-@contextmanager
-def limited(team: Team, limit: Object) -> Iterator[None]:
-    team.kubectl.apply(limit)
-    yield
-    team.kubectl("delete", limit["kind"], limit["metadata"]["name"])
-
-
-def test_a_quota_that_is_used_up_is_told_and_the_run_goes_on_when_there_is_room(
-    team: Team,
-) -> None:
-    quota = {
-        "apiVersion": "v1",
-        "kind": "ResourceQuota",
-        "metadata": {"name": "none"},
-        "spec": {"hard": {"pods": "0"}},
-    }
-    with limited(team, quota):
-        team.apply("toy")
-        team.wait_for("toy", "QuotaExceeded")
-        assert "exceeded quota: none" in team.reason("toy")[2]
-    assert team.finished("toy", 400)["conditions"][0]["reason"] == "Trained"
-
-
-def test_a_pod_that_admission_refuses_is_told(team: Team) -> None:
-    limits = {
-        "apiVersion": "v1",
-        "kind": "LimitRange",
-        "metadata": {"name": "small"},
-        "spec": {"limits": [{"type": "Container", "max": {"memory": "10Mi"}}]},
-    }
-    team.kubectl.apply(limits)
-    big = {"resources": {"limits": {"memory": "1Gi"}}}
-    team.apply("toy", team.spec(pod=big, startTimeoutSeconds=20))
-    status = team.finished("toy")
-    assert status["conditions"][0]["reason"] == "PodRefused", status
-    assert "maximum memory usage per Container is 10Mi" in status["conditions"][0]["message"]
-
-
+@pytest.mark.exhaustive
 def test_a_store_that_is_down_is_tried_again(make_a_team: Callable[..., Team]) -> None:
     team = make_a_team()
     nowhere = f"http://{team.stores.s3_address.rpartition(':')[0]}:{free_port()}"

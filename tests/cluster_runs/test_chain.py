@@ -1,15 +1,11 @@
 """`kubectl apply -f trainingrun.yaml`, from the commit to the alias."""
 
 import hashlib
-import json
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 from cluster_runs.team import GATE, GIT_CA, Team
-from servers.git_repos import git_environment
 
 
 def test_the_chain_from_commit_to_alias_stands_in_the_status(team: Team, tmp_path: Path) -> None:
@@ -51,36 +47,6 @@ def test_the_chain_from_commit_to_alias_stands_in_the_status(team: Team, tmp_pat
         assert word in seen, seen
 
 
-def test_pull_in_a_new_clone_brings_the_bytes_that_were_trained(team: Team, tmp_path: Path) -> None:
-    team.apply("toy")
-    status = team.finished("toy")
-    clone = tmp_path / "clone"
-    subprocess.run(
-        ["git", "clone", "--quiet", str(team.repository.path), str(clone)],
-        env=git_environment(),
-        check=True,
-    )
-    # As seen from here, not from a pod.
-    remote = {"url": f"s3://{team.bucket}/dvc", "endpointURL": team.stores.s3.endpoint}
-    manifest = team.run("toy", team.spec(dvc={"remote": remote}))
-    manifest["spec"]["mlflow"]["trackingURI"] = team.stores.mlflow.uri
-    manifest["spec"].pop("pod")
-    file = tmp_path / "trainingrun.yaml"
-    file.write_text(json.dumps(manifest))
-    subprocess.run(
-        [str(Path(sys.executable).parent / "retrain"), "pull", team.name, "-f", str(file)],
-        cwd=clone,
-        env=os.environ | team.stores.s3.environment(),
-        check=True,
-    )
-    model = (clone / "models/model.json").read_bytes()
-    md5 = hashlib.md5(model).hexdigest()
-    assert md5 in (clone / "dvc.lock").read_text()
-    stored = team.stores.s3.get(team.bucket, f"dvc/files/md5/{md5[:2]}/{md5[2:]}")
-    assert stored == model
-    assert status["model"]["version"] == "1"
-
-
 def test_after_the_pod_is_deleted_only_what_had_not_ended_runs(team: Team) -> None:
     gated = {"env": [GIT_CA, {"name": "TOY_GATE", "value": GATE}]}
     team.apply("toy", team.spec(pod=gated))
@@ -104,12 +70,3 @@ def test_after_the_pod_is_deleted_only_what_had_not_ended_runs(team: Team) -> No
     experiment = client.get_experiment_by_name(team.name)
     assert experiment is not None
     assert len(client.search_runs([experiment.experiment_id])) == 1
-
-
-def test_a_run_with_nothing_to_do_is_up_to_date(team: Team) -> None:
-    team.apply("first")
-    team.finished("first")
-    team.apply("second")
-    status = team.finished("second")
-    assert status["conditions"][0]["reason"] == "UpToDate", status
-    assert status["model"]["version"] == "1"

@@ -3,7 +3,7 @@
 import pytest
 
 from cluster_runs.installed import upgrade
-from cluster_runs.kubectl import Kubectl, KubectlFailed
+from cluster_runs.kubectl import Kubectl
 from cluster_runs.team import GATE, GIT_CA, Object, Team
 
 
@@ -18,6 +18,7 @@ def patch(team: Team, run: str, field: str, value: str) -> str:
     return team.kubectl("patch", "trun", run, "--type=merge", "-p", body)
 
 
+@pytest.mark.exhaustive
 def test_a_suspended_run_stops_and_goes_on_where_it_was(team: Team) -> None:
     team.apply("toy", gated(team))
     first = team.pod_in_stage("toy", "train")
@@ -34,77 +35,12 @@ def test_a_suspended_run_stops_and_goes_on_where_it_was(team: Team) -> None:
     assert len(team.client().search_model_versions(f"name='{team.name}'")) == 1
 
 
-def test_a_run_that_is_made_suspended_starts_nothing_until_it_is_resumed(team: Team) -> None:
-    team.apply("toy", team.spec(suspend=True))
-    team.wait_for("toy", "Suspended")
-    assert team.kubectl.list("jobs") == []
-    patch(team, "toy", "suspend", "false")
-    assert team.finished("toy")["conditions"][0]["reason"] == "Trained"
-
-
-def test_a_cancelled_run_stops_keeps_its_record_and_ends_its_mlflow_run(team: Team) -> None:
-    team.apply("toy", gated(team))
-    team.pod_in_stage("toy", "train")
-    patch(team, "toy", "cancel", "true")
-    status = team.finished("toy")
-    assert status["conditions"][0]["reason"] == "Cancelled", status
-    assert status["commit"] == team.repository.sha()
-    assert team.kubectl.list("jobs") == []
-    assert team.kubectl.list("pods") == []
-    assert team.client().get_run(status["mlflow"]["runID"]).info.status == "KILLED"
-    with pytest.raises(KubectlFailed, match="cancel"):
-        patch(team, "toy", "cancel", "false")
-
-
-def test_a_deleted_run_leaves_no_object(team: Team) -> None:
-    team.apply("toy", gated(team))
-    pod = team.pod_in_stage("toy", "train")
-    team.kubectl("delete", "trun", "toy")
-    team.kubectl.wait(f"pod/{pod}", "delete")
-    kinds = "trainingruns,jobs,pods,configmaps,secrets,serviceaccounts"
-    left = {
-        (found["kind"], found["metadata"]["name"])
-        for found in team.kubectl.list(kinds)
-        if found["metadata"]["name"] not in ("kube-root-ca.crt", "default")
-    }
-    assert left == {("Secret", "git"), ("Secret", "store"), ("ConfigMap", "git-ca")}
-
-
-def test_a_changed_spec_is_refused_with_a_sentence(team: Team) -> None:
-    team.apply("toy", team.spec(suspend=True))
-    with pytest.raises(KubectlFailed) as refused:
-        patch(team, "toy", "retries", "5")
-    assert "immutable" in str(refused.value) or "new TrainingRun" in str(refused.value)
-
-
 def test_a_run_that_takes_too_long_ends_at_its_deadline(team: Team) -> None:
     team.apply("toy", gated(team, timeoutSeconds=25))
     status = team.finished("toy")
     assert status["conditions"][0]["reason"] == "DeadlineExceeded", status
     assert "25 s" in status["conditions"][0]["message"]
     assert team.client().get_run(status["mlflow"]["runID"]).info.status == "KILLED"
-
-
-def test_a_job_of_this_name_that_is_not_ours_is_left_alone(team: Team) -> None:
-    job = {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {"name": "toy"},
-        "spec": {
-            "suspend": True,
-            "template": {
-                "spec": {
-                    "restartPolicy": "Never",
-                    "containers": [{"name": "main", "image": "localhost/probe:test"}],
-                }
-            },
-        },
-    }
-    team.kubectl.apply(job)
-    before = team.kubectl.get("job", "toy")
-    team.apply("toy")
-    assert team.finished("toy")["conditions"][0]["reason"] == "NameTaken"
-    assert team.kubectl.get("job", "toy")["metadata"] == before["metadata"]
 
 
 def test_an_upgrade_of_the_chart_leaves_a_run_in_flight_alone(team: Team, kubectl: Kubectl) -> None:

@@ -43,6 +43,7 @@ def versions(team: Team) -> dict[str, str]:
     }
 
 
+@pytest.mark.exhaustive
 def test_each_tag_trains_once_at_its_commit_and_its_version_carries_it(
     scheduled: Scheduled,
 ) -> None:
@@ -118,6 +119,7 @@ def table(shift: float) -> str:
     return "\n".join(["length,width", *rows]) + "\n"
 
 
+@pytest.mark.exhaustive
 def test_a_shifted_column_trains_once_and_the_profile_moves_with_the_champion(
     make_a_team: Callable[..., Team],
 ) -> None:
@@ -156,6 +158,7 @@ def test_a_shifted_column_trains_once_and_the_profile_moves_with_the_champion(
     assert history[1].value > 0.2
 
 
+@pytest.mark.exhaustive
 def test_a_metric_below_its_threshold_trains_once_and_not_again_in_its_cooldown(
     team: Team, protected_prometheus: PrometheusServer, for_pods: Callable[[str], str]
 ) -> None:

@@ -8,8 +8,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cluster_runs.team import GATE, Team
-from retrain_core.outcome import OUTCOMES, Reason
 
 RETRAIN = Path(sys.executable).parent / "retrain"
 SECONDS = 300
@@ -66,6 +67,7 @@ def test_stages_and_what_they_print_are_shown_while_they_run(team: Team, tmp_pat
     assert f"look http://{team.stores.mlflow_address}/#/experiments/" in submission.told
 
 
+@pytest.mark.exhaustive
 def test_the_log_of_a_second_attempt_is_shown_too(team: Team, tmp_path: Path) -> None:
     gate = {"pod": {"env": [*team.spec()["pod"]["env"], {"name": "TOY_GATE", "value": GATE}]}}
     submission = Submission(team, tmp_path, team.spec(**gate))
@@ -76,11 +78,3 @@ def test_the_log_of_a_second_attempt_is_shown_too(team: Team, tmp_path: Path) ->
     team.open_gate(second)
     assert submission.end() == 0, submission.told
     assert "trained with lr 0.5" in submission.told
-
-
-def test_a_stage_that_fails_ends_the_command_with_its_code(team: Team, tmp_path: Path) -> None:
-    params = {"dvc": {"params": {"train.lr": "no number"}}}
-    submission = Submission(team, tmp_path, team.spec(**params), "--quiet")
-    assert submission.end() == OUTCOMES[Reason.INVALID_SPEC].exit_code, submission.told
-    assert "InvalidSpec: " in submission.told
-    assert OUTCOMES[Reason.INVALID_SPEC].remedy in submission.told

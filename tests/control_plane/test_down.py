@@ -2,14 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 
-import pytest
-
 from control_plane import node
 from control_plane.faults import CrashAfter
 from control_plane.operators import PASSES, looked_at
 from control_plane.scenarios import trained
 from control_plane.space import Space
-from control_plane.world import World
+from control_plane.world import World, side_by_side
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN
 
@@ -58,21 +56,21 @@ async def it_is_suspended_and_resumed(space: Space) -> None:
     await its_job_succeeds(space)
 
 
-@pytest.mark.parametrize(
-    ("act", "reason"),
-    [
-        (its_job_succeeds, "Trained"),
-        (its_job_fails, "StageFailed"),
-        (its_job_succeeds_and_the_pod_is_gone, "ResultUnavailable"),
-        (its_job_is_deleted, "JobLost"),
-        (it_is_cancelled, "Cancelled"),
-        (it_is_suspended_and_resumed, "Trained"),
-    ],
-    ids=lambda value: getattr(value, "__name__", value),
-)
-async def test_what_becomes_of_a_training_run_is_told_later(
-    world: World, act: Act, reason: str
-) -> None:
+ACTS: list[tuple[Act, str]] = [
+    (its_job_succeeds, "Trained"),
+    (its_job_fails, "StageFailed"),
+    (its_job_succeeds_and_the_pod_is_gone, "ResultUnavailable"),
+    (its_job_is_deleted, "JobLost"),
+    (it_is_cancelled, "Cancelled"),
+    (it_is_suspended_and_resumed, "Trained"),
+]
+
+
+async def test_what_becomes_of_a_training_run_is_told_later(world: World) -> None:
+    await side_by_side(is_told_later(world, act, reason) for act, reason in ACTS)
+
+
+async def is_told_later(world: World, act: Act, reason: str) -> None:
     space, operator = await world.settled_in()
     await space.create_run()
     await space.has_pod()
@@ -101,8 +99,12 @@ async def test_a_job_that_ended_before_the_status_named_it_is_the_run_s(world: W
     assert operator.proxy.count("create", "jobs") == 1
 
 
-@pytest.mark.parametrize("policy", ["Foreground", "Background", "Orphan"])
-async def test_a_run_created_anew_gets_a_job_of_its_own(world: World, policy: str) -> None:
+async def test_a_run_created_anew_gets_a_job_of_its_own(world: World) -> None:
+    policies = ("Foreground", "Background", "Orphan")
+    await side_by_side(is_created_anew(world, policy) for policy in policies)
+
+
+async def is_created_anew(world: World, policy: str) -> None:
     space, operator = await world.settled_in()
     first = objects.uid(await space.create_run())
     await space.has_pod()

@@ -8,7 +8,7 @@ from control_plane import node
 from control_plane.api import Answered
 from control_plane.scenarios import foreign_job, queued
 from control_plane.space import Space
-from control_plane.world import World
+from control_plane.world import World, side_by_side
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import EVENT, JOB, POD, TRAINING_RUN
 
@@ -39,8 +39,12 @@ async def versions(space: Space) -> list[str]:
     return ["api/v1", *(f"apis/{group['preferredVersion']['groupVersion']}" for group in groups)]
 
 
-@pytest.mark.parametrize("when", ["training", "trained", "suspended"])
-async def test_a_deleted_run_leaves_nothing(world: World, when: str) -> None:
+async def test_a_deleted_run_leaves_nothing(world: World) -> None:
+    times = ("training", "trained", "suspended")
+    await side_by_side(is_deleted(world, when) for when in times)
+
+
+async def is_deleted(world: World, when: str) -> None:
     space, _ = await world.settled_in()
     before = await left(space)
     await space.create_run()
@@ -118,27 +122,26 @@ async def test_each_new_reason_is_an_event_of_the_run(world: World) -> None:
     assert ours[-1]["note"]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"image": "localhost/other:1"},
-        {"retries": 1},
-        {"queueName": "team"},
-        {"source": {"git": {"url": "https://git.example/other.git"}}},
-        {"pod": None},
-    ],
-    ids=lambda change: next(iter(change)),
-)
-async def test_what_was_asked_for_cannot_be_changed(world: World, change: Any) -> None:
+CHANGES: list[dict[str, Any]] = [
+    {"image": "localhost/other:1"},
+    {"retries": 1},
+    {"queueName": "team"},
+    {"source": {"git": {"url": "https://git.example/other.git"}}},
+    {"pod": None},
+]
+
+
+async def test_what_was_asked_for_cannot_be_changed(world: World) -> None:
     space = await world.space()
     await space.create_run()
-    with pytest.raises(Answered) as refused:
-        await space.patch_run(**change)
-    assert refused.value.code == 422
-    assert (
-        "only suspend, cancel and ttlSecondsAfterFinished of a TrainingRun can be changed:"
-        " make a new TrainingRun for everything else"
-    ) in refused.value.message
+    for change in CHANGES:
+        with pytest.raises(Answered) as refused:
+            await space.patch_run(**change)
+        assert refused.value.code == 422, change
+        assert (
+            "only suspend, cancel and ttlSecondsAfterFinished of a TrainingRun can be changed:"
+            " make a new TrainingRun for everything else"
+        ) in refused.value.message
 
 
 async def test_a_cancelled_run_cannot_be_taken_up_again(world: World) -> None:

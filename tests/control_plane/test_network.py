@@ -4,15 +4,13 @@ import asyncio
 import json
 from typing import Any
 
-import pytest
-
 from control_plane import node
 from control_plane.faults import Down, EveryCrash
 from control_plane.operators import PASSES, looked_at
 from control_plane.proxy import Fault
 from control_plane.scenarios import trained
 from control_plane.space import Space
-from control_plane.world import World
+from control_plane.world import World, side_by_side
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN
 
@@ -30,10 +28,11 @@ async def training(space: Space, *names: str) -> None:
         await space.reads("Training", name)
 
 
-@pytest.mark.parametrize("code", [429, 500, 503])
-async def test_an_api_server_that_answers_with_errors_is_waited_for(
-    world: World, code: int
-) -> None:
+async def test_an_api_server_that_answers_with_errors_is_waited_for(world: World) -> None:
+    await side_by_side(is_waited_for(world, code) for code in (429, 500, 503))
+
+
+async def is_waited_for(world: World, code: int) -> None:
     space, operator = await world.settled_in()
     await begun(space, "iris")
     operator.proxy.fault = down = Down(code)
@@ -63,8 +62,12 @@ async def test_an_api_server_that_is_away_is_waited_for(world: World) -> None:
     assert operator.proxy.count("create", "jobs") == 2
 
 
-@pytest.mark.parametrize("expired", [False, True], ids=["silent", "410 Gone"])
-async def test_what_a_watch_did_not_tell_the_next_listing_does(world: World, expired: bool) -> None:
+async def test_what_a_watch_did_not_tell_the_next_listing_does(world: World) -> None:
+    """It was silent, or told that its version is too old: 410 Gone."""
+    await side_by_side(the_next_listing_tells(world, expired) for expired in (False, True))
+
+
+async def the_next_listing_tells(world: World, expired: bool) -> None:
     space = await world.space()
     operator = await world.operator(space, resyncSeconds=10)
     operator.limits["retrain_operator.runtime.operator:EARLY_RESYNCS"] = ()
@@ -130,10 +133,16 @@ async def test_a_listing_from_before_the_end_of_a_run_starts_nothing(world: Worl
     assert operator.proxy.writes(since=before) == []
 
 
-@pytest.mark.parametrize("resource", ["trainingruns", "jobs", "pods"])
-async def test_every_other_event_lost_ends_alike(world: World, resource: str) -> None:
+async def test_every_other_event_lost_ends_alike(world: World) -> None:
+    resources = ("trainingruns", "jobs", "pods")
+    await side_by_side(loses_every_other_event(world, resource) for resource in resources)
+
+
+async def loses_every_other_event(world: World, resource: str) -> None:
     space = await world.space()
-    operator = await world.operator(space, resyncSeconds=10)
+    operator = await world.operator(space)
+    # Each event that is lost costs the wait for the next listing.
+    operator.limits["retrain_operator.runtime.operator:EARLY_RESYNCS"] = (2.0,) * 30
     operator.proxy.hidden = EveryOther(resource)
     await operator.started()
     await trained(space)

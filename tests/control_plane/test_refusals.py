@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from control_plane import node
 from control_plane.api import LIMIT_RANGE, NAMESPACE, POLICY, POLICY_BINDING, QUOTA, Answered
 from control_plane.scenarios import foreign_job
 from control_plane.space import Space
-from control_plane.world import World
+from control_plane.world import World, side_by_side
 from retrain_operator.kube.objects import JOB, POD, Object
 
 NO_SCHEDULER_NEEDED = {"schedulerName": "nobody"}
@@ -124,11 +125,15 @@ async def test_each_refusal_is_told_by_its_name_and_in_the_cluster_s_words(world
     await asyncio.gather(*map(check, spaces, REFUSALS))
 
 
-@pytest.mark.parametrize(("refusing", "kind"), [(no_pods_left, POD), (no_jobs_left, JOB)])
-async def test_a_run_goes_on_when_the_quota_is_raised(
-    world: World, refusing: Callable[[Space], Awaitable[None]], kind: Any
-) -> None:
-    space, _ = await world.settled_in()
+async def test_a_run_goes_on_when_the_quota_is_raised(world: World) -> None:
+    await side_by_side(goes_on(world, refusing) for refusing in (no_pods_left, no_jobs_left))
+
+
+async def goes_on(world: World, refusing: Callable[[Space], Awaitable[None]]) -> None:
+    space = await world.space()
+    operator = await world.operator(space)
+    operator.limits["retrain_operator.plan.ladder:REFUSED_AGAIN"] = timedelta(seconds=2)
+    await operator.started()
     await refusing(space)
     await space.create_run()
     await space.reads("QuotaExceeded")

@@ -50,6 +50,7 @@ async def test_what_the_clock_starts_while_no_operator_lives_is_recorded_later_o
     assert operator.proxy.count("create", "jobs") == 0
 
 
+@pytest.mark.exhaustive
 @pytest.mark.timeout(420)
 async def test_the_clock_goes_on_for_three_minutes_without_an_operator_and_nothing_is_lost(
     world: World,

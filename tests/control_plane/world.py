@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Coroutine, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,6 +131,13 @@ class World:
         path = "apis/authorization.k8s.io/v1/subjectaccessreviews"
         answer = await self.api.call("POST", path, body)
         return bool(answer["status"]["allowed"])
+
+
+async def side_by_side(parts: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Each with a namespace and an operator of its own: they mostly wait, for other processes."""
+    async with asyncio.TaskGroup() as group:
+        for part in parts:
+            group.create_task(part)
 
 
 async def token(api: Api, access: Access) -> str:

@@ -1,8 +1,6 @@
-"""What is generated is current, and its copies say the same."""
+"""What is generated says the same in each copy, and examples are valid."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,18 +22,6 @@ WRAPPED = re.compile(
     r"  \{\{- end \}\}\n(?P<rest>.*)\{\{- end \}\}\n",
     re.DOTALL,
 )
-
-
-@pytest.mark.parametrize("script", ["crds.py", "pod_schema.py"])
-def test_what_make_generate_writes_is_what_is_there(script: str) -> None:
-    done = subprocess.run(
-        [sys.executable, f"scripts/{script}", "--check"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("path", CRDS, ids=lambda path: path.name)

@@ -1,8 +1,6 @@
-"""What the pages say is complete, current, and run by a test."""
+"""What the pages say is complete, and run by a test."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,6 @@ from documentation.test_cluster import KIND, OWN
 from retrain_core.outcome import Activity, Reason
 from retrain_core.spec.manifest import parse_training_run
 
-GENERATED = {"reasons.md": "scripts/reasons.py", "trainingrun.md": "scripts/reference.py"}
 RUN_BY_TESTS = [("quickstart.md", "On a laptop"), *KIND, *OWN]
 PAGES = sorted(page.name for page in DOCS.glob("*.md"))
 OTHERS = {"argocd.md"}
@@ -49,14 +46,6 @@ def test_each_reason_has_its_place_in_troubleshooting(word: str) -> None:
 def test_troubleshooting_knows_no_reason_that_does_not_exist() -> None:
     headings = re.findall(r"^### (\w+)$", (DOCS / "troubleshooting.md").read_text(), re.MULTILINE)
     assert sorted(headings) == sorted([*Reason, *Activity])
-
-
-@pytest.mark.parametrize("page", GENERATED)
-def test_what_is_generated_is_current(page: str) -> None:
-    done = subprocess.run(
-        [sys.executable, GENERATED[page]], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == (DOCS / page).read_text()
 
 
 def test_the_manifest_of_the_reference_is_a_manifest() -> None:

@@ -162,6 +162,7 @@ def shared_mlflow(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield uri
 
 
+@pytest.mark.exhaustive
 def test_the_servers_and_the_run_of_the_demo_end_in_a_trained_model(
     demo: Demo, endpoints: dict[str, str], tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import yaml
 
 from retrain_core.outcome import Reason
@@ -49,6 +50,7 @@ def kill_in_the_middle_of(stage: str, pods: Pods) -> None:
         assert process.wait() == -signal.SIGKILL
 
 
+@pytest.mark.exhaustive
 def test_iris_is_trained_once_though_its_first_pod_dies(
     make_world: Callable[..., World], tmp_path: Path
 ) -> None:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from retrain_core.outcome import Reason
 from support.pods import Ended
 from support.toy import COMMON, toy_files
@@ -208,6 +210,7 @@ def test_a_release_marks_its_version_even_if_nothing_is_new(world: World) -> Non
     assert version.tags["retrain.dev/release"] == "v1.2.0"
 
 
+@pytest.mark.exhaustive
 def test_racing_processes_leave_the_best_champion(world: World) -> None:
     rates = (0.3, 0.9, 0.6)
     started = []

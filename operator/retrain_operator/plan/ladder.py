@@ -32,6 +32,7 @@ MAX_DISRUPTIONS = 10
 SOON = timedelta(seconds=2)
 MARKED = timedelta(seconds=10)
 """A CronJob's Job is marked with its run by then."""
+REFUSED_AGAIN = timedelta(seconds=30)
 PACE = timedelta(seconds=1)
 """A pod that starts changes many times a second: each is one write, if all of it is told."""
 
@@ -148,7 +149,7 @@ def _refused(s: Situation) -> Plan | None:
     if refusal.invalid:
         return Plan(status=final(s, Reason.INVALID_SPEC, message))
     reason = reason_of_refusal(refusal.message)
-    return Plan(status=ongoing(s, reason, message), again=timedelta(seconds=30))
+    return Plan(status=ongoing(s, reason, message), again=REFUSED_AGAIN)
 
 
 def _not_to_start(s: Situation) -> Plan | None:
