@@ -4,28 +4,26 @@ Deterministic, in seconds, without credentials; nothing is recorded, pushed or r
 """
 
 import hashlib
-import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from retrain_cli.home import Home
 from retrain_core.outcome import Reason, RunFailed
-from retrain_core.spec import Smoke, TrainingRun
+from retrain_core.spec import TrainingRun
 from retrain_trainer import environment
 from retrain_trainer.interrupt import Interruption
-from retrain_trainer.job import Job, LocalStores
+from retrain_trainer.job import Job, LocalStores, WorkTree
 from retrain_trainer.pipeline.imports import update_imports
 from retrain_trainer.pipeline.metrics import read_metrics
 from retrain_trainer.pipeline.model import model_output
-from retrain_trainer.pipeline.original import replace_input
 from retrain_trainer.pipeline.params import override_params
 from retrain_trainer.pipeline.project import open_project
+from retrain_trainer.pipeline.smoke_inputs import replace_inputs
 from retrain_trainer.pipeline.stages import ALL, Execution, StageStarted, plan_stages, run_stages
 from retrain_trainer.progress import Progress
 from retrain_trainer.report import Reporter
-
-STATE = "smoke"
+from retrain_trainer.work_tree import take_work_tree
 
 
 def smoke(
@@ -37,23 +35,24 @@ def smoke(
         RunFailed: SmokeFailed where a stage fails; other reasons as a real run would have them.
     """
     began = time.monotonic()
-    project_folder, _, original = home.copy_project()
-    state = home.folder / STATE
-    shutil.rmtree(state, ignore_errors=True)
+    copy = home.copy_for_smoke()
+    state = home.smoke
     spec = run.spec
-    _replace_inputs(project_folder, spec.smoke)
-    (project_folder / "dvc.lock").unlink(missing_ok=True)
+    (copy.project / "dvc.lock").unlink(missing_ok=True)
     job = Job(
         name=run.metadata.name or "smoke",
         uid="smoke",
         spec=spec,
-        project=project_folder,
+        project=copy.project,
         state=state,
         tracking_uri="",
-        local=LocalStores(original=original, write=state / "remote"),
+        local=LocalStores(original=copy.dvc_root, write=state / "remote"),
+        work_tree=WorkTree(copy.dvc_root, copy.uncommitted),
     )
     project = open_project(job)
+    replaced = replace_inputs(project, spec.smoke.inputs, copy.dvc_root)
     plan = plan_stages(project, spec.dvc.targets, ())
+    take_work_tree(job, project, report, set(plan.sources) - replaced)
     if spec.model is not None:
         model_output(project, plan, spec.model)
     override_params(project, spec.dvc.params, "spec.dvc.params")
@@ -87,16 +86,6 @@ def smoke(
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _replace_inputs(project: Path, smoke: Smoke) -> None:
-    for target, source in smoke.inputs.items():
-        if not (project / source).is_file():
-            raise RunFailed(
-                Reason.INVALID_SPEC,
-                f"spec.smoke.inputs.{target}: there is no {source} in the repository",
-            )
-        replace_input(project, target, project / source)
 
 
 def _environment(search_path: str, state: Path) -> Mapping[str, str]:

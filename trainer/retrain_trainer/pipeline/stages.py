@@ -197,13 +197,12 @@ def _place_dependencies(project: Project, stage: Stage) -> None:
     outs = {
         out.fs_path: out
         for dep in stage.deps
-        if not dep.exists
         for path, out in project.producers().items()
         if _related(dep.fs_path, path)
     }
     objects.place(project, [out for out in outs.values() if not out.stage.is_repo_import])
     for out in outs.values():
-        if out.stage.is_repo_import:
+        if out.stage.is_repo_import and not objects.on_disk(out):
             # Its contents are in another DVC repository, which only DVC knows how to ask.
             project.repo.pull([out.stage.addressing])
 
