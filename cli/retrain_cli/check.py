@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from retrain_cli.home import Home, find_root
+from retrain_cli.home import Home
 from retrain_cli.manifest import parsed, read_text
 from retrain_cli.outlook import Outlook, of_clock, of_evidence, print_outlooks
 from retrain_cli.output import own_stdout
 from retrain_cli.progress import ConsoleReporter
+from retrain_cli.work_copy.project import find_root
 from retrain_core.evidence import Report, about, looked_at
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in

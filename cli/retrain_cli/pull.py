@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from retrain_cli.home import Home, changed_files, find_root, head
+from retrain_cli.home import Home
 from retrain_cli.manifest import read_manifest
+from retrain_cli.work_copy.git import changed_files, head
+from retrain_cli.work_copy.project import find_root
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in
 from retrain_core.spec import TrainingRunSpec

@@ -6,19 +6,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from retrain_cli.home import Home, changed_files, head
+from retrain_cli.home import Home
 from retrain_cli.manifest import read_manifest
 from retrain_cli.output import own_stdout, print_run
 from retrain_cli.progress import ConsoleReporter
 from retrain_cli.summary import print_summary
+from retrain_cli.work_copy.git import forget_repository, head
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in
 from retrain_core.result import Result
 from retrain_core.spec import TrainingRun
 from retrain_trainer.interrupt import Interrupted, Interruption
-from retrain_trainer.job import Job, LocalStores
+from retrain_trainer.job import Job, LocalStores, WorkTree
 from retrain_trainer.progress import Progress
-from retrain_trainer.report import Redact, RedactingReporter, own_stderr
+from retrain_trainer.report import Redact, RedactingReporter, Reporter, own_stderr
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def _execute(
     interruption = Interruption()
     if options.publish and options.smoke:
         raise RunFailed(Reason.INVALID_SPEC, "--publish and --smoke exclude each other")
+    forget_repository()
     with home.locked(), interruption.handled():
         # mlflow and dvc take seconds to import: a wrong manifest is told before.
         from retrain_trainer.attempt import attempt, outcome_of
@@ -102,7 +104,7 @@ def _execute(
 
             def start() -> tuple[Job, TrackedRun]:
                 progress.commit = head(home.source)
-                job = _job(run, home, options, progress.commit)
+                job = _job(run, home, options, progress.commit, report)
                 console.log_to(home.logs / f"{job.uid}.log")
                 report.step("open the MLflow run")
                 tracked = find_or_open(connect(job.tracking_uri), job)
@@ -115,31 +117,30 @@ def _execute(
             return attempt(start, progress, report, interruption, redact)
 
 
-def _job(run: TrainingRun, home: Home, options: Options, commit: str | None) -> Job:
-    project, _, original = home.copy_project()
-    tracking_uri = home.tracking_uri
-    local: LocalStores | None = LocalStores(original=original, write=home.remote)
-    if options.publish:
-        tracking_uri = _published_tracking_uri(run)
-        local = None
-        dirty = changed_files(home.source)
-        if dirty or commit is None:
-            what = f"uncommitted changes: {', '.join(dirty[:5])}" if dirty else "no commit"
-            raise RunFailed(
-                Reason.INVALID_SPEC,
-                f"--publish needs a commit that others can train again, but {home.source} has"
-                f" {what}",
-            )
-    return Job(
+def _job(
+    run: TrainingRun, home: Home, options: Options, commit: str | None, report: Reporter
+) -> Job:
+    tracking_uri = _published_tracking_uri(run) if options.publish else home.tracking_uri
+    copy = home.copy_project()
+    if copy.unreadable:
+        report.warn(f"files that cannot be read are left out: {', '.join(copy.unreadable[:5])}")
+    local = LocalStores(original=copy.dvc_root, write=home.remote)
+    job = Job(
         name=run.metadata.name or f"{run.metadata.generate_name}{uuid.uuid4().hex[:5]}",
         uid=str(uuid.uuid4()),
         spec=run.spec,
-        project=project,
+        project=copy.project,
         state=home.folder,
         tracking_uri=tracking_uri,
-        local=local,
+        local=None if options.publish else local,
         commit=commit,
+        work_tree=WorkTree(copy.dvc_root, copy.uncommitted),
     )
+    if options.publish:
+        from retrain_cli.publish import refuse_uncommitted
+
+        refuse_uncommitted(job, home, report)
+    return job
 
 
 def _published_tracking_uri(run: TrainingRun) -> str:

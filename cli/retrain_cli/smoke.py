@@ -4,29 +4,27 @@ Deterministic, in seconds, without credentials; nothing is recorded, pushed or r
 """
 
 import hashlib
-import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from retrain_cli.home import Home
 from retrain_core.outcome import Reason, RunFailed
-from retrain_core.spec import Smoke, TrainingRun
+from retrain_core.spec import TrainingRun
 from retrain_trainer import environment
 from retrain_trainer.interrupt import Interruption
-from retrain_trainer.job import Job, LocalStores
+from retrain_trainer.job import Job, LocalStores, WorkTree
 from retrain_trainer.pipeline.imports import update_imports
 from retrain_trainer.pipeline.metrics import read_metrics
 from retrain_trainer.pipeline.model_file import find_model
-from retrain_trainer.pipeline.original import replace_input
 from retrain_trainer.pipeline.params import check_params, override_params
 from retrain_trainer.pipeline.plan import ALL, plan_stages
 from retrain_trainer.pipeline.project import open_project
+from retrain_trainer.pipeline.smoke_inputs import replace_inputs
 from retrain_trainer.pipeline.stages import Execution, StageStarted, run_stages
 from retrain_trainer.progress import Progress
 from retrain_trainer.report import Reporter
-
-STATE = "smoke"
+from retrain_trainer.work_tree import take_work_tree
 
 
 def smoke(
@@ -38,28 +36,29 @@ def smoke(
         RunFailed: SmokeFailed where a stage fails; other reasons as a real run would have them.
     """
     began = time.monotonic()
-    project_folder, _, original = home.copy_project()
-    state = home.folder / STATE
-    shutil.rmtree(state, ignore_errors=True)
+    copy = home.copy_for_smoke()
+    state = home.smoke
     spec = run.spec
-    _replace_inputs(project_folder, spec.smoke)
-    (project_folder / "dvc.lock").unlink(missing_ok=True)
+    (copy.project / "dvc.lock").unlink(missing_ok=True)
     job = Job(
         name=run.metadata.name or "smoke",
         uid="smoke",
         spec=spec,
-        project=project_folder,
+        project=copy.project,
         state=state,
         tracking_uri="",
-        local=LocalStores(original=original, write=state / "remote"),
+        local=LocalStores(original=copy.dvc_root, write=state / "remote"),
+        work_tree=WorkTree(copy.dvc_root, copy.uncommitted),
     )
     project = open_project(job)
+    replaced = replace_inputs(project, spec.smoke.inputs, copy.dvc_root)
     override_params(project, spec.dvc.params, "spec.dvc.params")
     project.repo._reset()
     override_params(project, spec.smoke.params, "spec.smoke.params")
     project.repo._reset()
     plan = plan_stages(project, spec.dvc.targets, ())
     check_params(project, plan)
+    take_work_tree(job, project, report, set(plan.sources) - replaced)
     if spec.model is not None:
         find_model(project, plan, spec.model)
     update_imports(project, (), plan)
@@ -92,16 +91,6 @@ def smoke(
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _replace_inputs(project: Path, smoke: Smoke) -> None:
-    for target, source in smoke.inputs.items():
-        if not (project / source).is_file():
-            raise RunFailed(
-                Reason.INVALID_SPEC,
-                f"spec.smoke.inputs.{target}: there is no {source} in the repository",
-            )
-        replace_input(project, target, project / source)
 
 
 def _environment(python: Mapping[str, str], state: Path) -> Mapping[str, str]:

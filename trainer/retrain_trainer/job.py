@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from retrain_core.spec import TrainingRunSpec
+from retrain_trainer.uncommitted import Uncommitted
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,16 @@ class LocalStores:
     original: Path
     """The DVC project that ours is a copy of: its relative remotes and imports are meant there."""
     write: Path
+
+
+@dataclass(frozen=True)
+class WorkTree:
+    """The work tree of a person, where the project is a copy of one."""
+
+    dvc_root: Path
+    """The original of the DVC project."""
+    uncommitted: Uncommitted
+    """What git says."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,7 @@ class Job:
     """The git tag that the run trains, if a release started it."""
     commit: str | None = None
     """The commit of the code, if there is one."""
+    work_tree: WorkTree | None = None
     environment: dict[str, str] = field(default_factory=dict)
     """Further variables of the stages."""
     stage_tracking_uri: Callable[[Mapping[str, str]], str] | None = None

@@ -67,6 +67,7 @@ def version_tags(
     metrics: Metrics,
     state: PipelineState,
     commit: str | None,
+    uncommitted: str | None,
 ) -> dict[str, str]:
     """The tags of a new version: the chain from commit to metrics."""
     tags = {
@@ -80,6 +81,8 @@ def version_tags(
     }
     if commit:
         tags[versions.COMMIT] = commit
+    if uncommitted:
+        tags |= {versions.DIRTY: "true", versions.UNCOMMITTED: uncommitted}
     promotion = job.spec.model.promotion if job.spec.model else None
     found = metrics.find(promotion.metric) if promotion else None
     if found:

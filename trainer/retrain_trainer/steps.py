@@ -38,6 +38,7 @@ from retrain_trainer.registry.versions import (
 from retrain_trainer.report import Reporter
 from retrain_trainer.starting_point import find_starting_point
 from retrain_trainer.tracking.run import TrackedRun
+from retrain_trainer.work_tree import take_work_tree
 
 
 class Training:
@@ -109,7 +110,15 @@ class Training:
             check_remote(self.project, self.project.writer, write=True)
         elif self.job.spec.dvc.push:
             self.report.warn("there is no DVC remote: the artifacts stay in the cache alone")
+        self._take_work_tree()
         self.run.resume()
+
+    def _take_work_tree(self) -> None:
+        found, self.edited = take_work_tree(self.job, self.project, self.report, self.plan.sources)
+        self.uncommitted = str(found) if found else None
+        if self.uncommitted:
+            self.report.warn(f"trained on what is not committed: {self.uncommitted}")
+            self.run.mark_uncommitted(self.uncommitted)
 
     def prepare_environment(self) -> None:
         if self.job.spec.python is not None:
@@ -226,6 +235,7 @@ class Training:
             metrics=self.metrics,
             state=self.state,
             commit=self.progress.commit,
+            uncommitted=self.uncommitted,
         )
         version = register(registry, self.run, self.model_path, tags)
         self._registered(registry, version)
@@ -290,7 +300,7 @@ class Training:
             self.plan,
             environment=self.python.digest,
             params=self.params or list(parameter_files(self.project)),
-            imports=self.imports,
+            imports=[*self.imports, *self.edited],
             done=self.done,
             written=self.written,
         )

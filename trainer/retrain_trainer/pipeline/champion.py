@@ -14,8 +14,7 @@ from retrain_trainer.pipeline.metrics import load_numbers
 from retrain_trainer.pipeline.model import evaluation_stages
 from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project, commands
-
-IGNORED = frozenset({".git", ".retrain"})
+from retrain_trainer.pipeline.scratch import copy_repository
 
 
 class NotComparableError(Exception):
@@ -52,7 +51,7 @@ def measure(
     stages = {stage.addressing: stage for stage in commands(project.stages())}
     _bring_inputs(project, [stages[name] for name in names])
     root = Path(project.repo.root_dir)
-    _copy(root, scratch)
+    scratch = copy_repository(root, scratch)
     _replace(other, scratch / Path(model.fs_path).relative_to(root))
     target = scratch / project.path.relative_to(root) / metrics_file
     for name in names:
@@ -112,17 +111,6 @@ def _run(name: str, command: str, folder: Path, env: Mapping[str, str]) -> None:
         raise NotComparableError(
             f"stage {name} with the champion's model exited with {done.returncode}: {last}"
         )
-
-
-def _copy(root: Path, scratch: Path) -> None:
-    def ignored(folder: str, names: list[str]) -> set[str]:
-        skip = set(names) & IGNORED
-        if Path(folder) == root / ".dvc":
-            skip |= set(names) & {"cache", "tmp"}
-        return skip
-
-    shutil.rmtree(scratch, ignore_errors=True)
-    shutil.copytree(root, scratch, ignore=ignored, symlinks=True)
 
 
 def _replace(source: Path, target: Path) -> None:

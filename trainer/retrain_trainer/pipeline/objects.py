@@ -54,7 +54,7 @@ def push(project: Project, outs: Iterable[Output]) -> None:
 
 def available(project: Project, outs: Iterable[Output]) -> bool:
     """Whether each of ``outs`` is on disk as recorded, in the cache, or at a remote."""
-    missing = [out for out in outs if not _on_disk(out) and not in_cache(out)]
+    missing = [out for out in outs if not on_disk(out) and not in_cache(out)]
     return not missing or all(_at_a_remote(project, out) for out in missing)
 
 
@@ -79,7 +79,7 @@ def place(project: Project, outs: Iterable[Output]) -> None:
     Raises:
         RunFailed: DataMissing, or what is wrong with the store.
     """
-    absent = [out for out in outs if not _on_disk(out)]
+    absent = [out for out in outs if not on_disk(out)]
     fetch(project, absent)
     for out in absent:
         with _cached(project, out):
@@ -136,7 +136,8 @@ def _contents(out: Output) -> set[HashInfo]:
     return found
 
 
-def _on_disk(out: Output) -> bool:
+def on_disk(out: Output) -> bool:
+    """Whether ``out`` lies in its place as recorded."""
     return bool(out.exists) and not out.changed_checksum()
 
 

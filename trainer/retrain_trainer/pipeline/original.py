@@ -1,16 +1,12 @@
 """What a copy of a project needs of the original: relative remotes, its cache, files outside."""
 
 import os
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from dvc.config import Config
 from dvc.stage import Stage
-
-from retrain_core.outcome import Reason, RunFailed
 
 
 @dataclass(frozen=True)
@@ -39,29 +35,3 @@ def link_outside(stages: Iterable[Stage], copy: Path, original: Path) -> None:
             if real != link and real.exists() and not link.exists():
                 link.parent.mkdir(parents=True, exist_ok=True)
                 link.symlink_to(real)
-
-
-def replace_input(project: Path, target: str, source: Path) -> None:
-    """Put the file ``source`` in the place of the input ``target``, in a copy of a project.
-
-    The .dvc file that would produce it is left out: the input is a plain file then.
-
-    Raises:
-        RunFailed: InvalidSpec where the folder of ``target`` is not in the project.
-    """
-    path = project / target
-    for file in project.rglob("*.dvc"):
-        if not file.is_file():
-            continue
-        outs = (yaml.safe_load(file.read_text()) or {}).get("outs", [])
-        folder = file.parent / (yaml.safe_load(file.read_text()).get("wdir") or ".")
-        if any((folder / out["path"]).resolve() == path.resolve() for out in outs):
-            file.unlink()
-    if not path.parent.resolve().is_relative_to(project.resolve()):
-        raise RunFailed(
-            Reason.INVALID_SPEC, f"spec.smoke.inputs.{target}: a link leads out of the repository"
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A link would lead to a file that is not ours.
-    path.unlink(missing_ok=True)
-    shutil.copyfile(source, path)

@@ -100,6 +100,8 @@ def _open(job: Job) -> tuple[Repo, list[str], str | None]:
     default = Repo(str(root)).config["core"].get("remote")
     config, readers, writer = _remotes(job, default)
     config["cache"] = {"dir": str(job.cache)}
+    if not any((folder / ".git").exists() for folder in (root, *root.parents)):
+        config["core"]["no_scm"] = True
     config["core"] |= {"analytics": False, "check_update": False, "autostage": False}
     return Repo(str(root), config=config), readers, writer
 

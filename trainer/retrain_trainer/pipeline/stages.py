@@ -1,7 +1,7 @@
 """Brings the stages of a plan up to date one by one, each with an event before and after it."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -211,8 +211,15 @@ class _Workshop:
             if (path := local_path(dep)) is not None:
                 outs += [out for out in read_from(path, self.outs) if out.hash_info]
         outs += [out for out in stage.outs if out.persist and self._kept(out)]
-        unique = {out.fs_path: out for out in outs}
-        objects.place(self.project, unique.values())
+        self._place({out.fs_path: out for out in outs}.values())
+
+    def _place(self, outs: Iterable[Output]) -> None:
+        imports = [out for out in outs if out.stage.is_repo_import]
+        objects.place(self.project, [out for out in outs if not out.stage.is_repo_import])
+        for out in imports:
+            if not objects.on_disk(out):
+                # Its contents are in another DVC repository, which only DVC knows how to ask.
+                self.project.repo.pull([out.stage.addressing])
 
     def _recorded(self, stage: Stage) -> list[Output]:
         return [out for out in stage.outs if out.hash_info]

@@ -15,6 +15,8 @@ from retrain_trainer.tracking.client import tracking_errors
 PREFIX = "retrain.dev"
 JOB_UID = f"{PREFIX}/job-uid"
 COMMIT = f"{PREFIX}/commit"
+DIRTY = f"{PREFIX}/dirty"
+UNCOMMITTED = f"{PREFIX}/uncommitted"
 LOCK_MD5 = f"{PREFIX}/dvc-lock-md5"
 REMOTE = f"{PREFIX}/dvc-remote"
 ENVIRONMENT = f"{PREFIX}/environment"

@@ -21,6 +21,8 @@ PREFIX = "retrain.dev"
 JOB_UID = f"{PREFIX}/job-uid"
 RUN_NAME = f"{PREFIX}/run"
 COMMIT = f"{PREFIX}/commit"
+DIRTY = f"{PREFIX}/dirty"
+UNCOMMITTED = f"{PREFIX}/uncommitted"
 REASON = f"{PREFIX}/reason"
 STATE = "retrain/state.json"
 MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
@@ -65,6 +67,11 @@ class TrackedRun:
         """Pin the commit: every later attempt trains it."""
         self.tag(COMMIT, commit)
         self.tag("mlflow.source.git.commit", commit)
+
+    def mark_uncommitted(self, what: str) -> None:
+        """Say that the commit alone does not tell what is trained."""
+        self.tag(DIRTY, "true")
+        self.tag(UNCOMMITTED, what)
 
     def resume(self) -> None:
         """Mark the run as going on: user code that ended has marked it finished."""

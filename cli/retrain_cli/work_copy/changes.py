@@ -1,0 +1,49 @@
+"""What git says is not committed, asked in the copy: asking may write."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from retrain_cli.work_copy.files import Mirror
+from retrain_cli.work_copy.git import head, run_git
+from retrain_cli.work_copy.repository import STATUS_INDEX
+from retrain_trainer.uncommitted import Uncommitted
+
+_STATUS = ("status", "--porcelain=v2", "-z", "--no-renames", "--ignore-submodules=none")
+
+
+def uncommitted(
+    repositories: Sequence[str], copy: Path, project: Path, mirror: Mirror
+) -> Uncommitted:
+    """What of ``copy`` is not in its commit, as seen from the folder ``project`` in it.
+
+    ``repositories`` are folders of the copy, the outer one first: git tells of those inside that
+    they have changed.
+    """
+    if not repositories or repositories[0] != "" or head(copy) is None:
+        return Uncommitted(repository=False)
+    changed: list[str] = []
+    untracked: list[str] = []
+    submodules: list[str] = []
+    for kind, path in _status(copy):
+        if path in mirror.redirected:
+            continue
+        shown = os.path.relpath(PurePosixPath("/") / path, PurePosixPath("/") / project)
+        (submodules if kind == "S" else untracked if kind == "?" else changed).append(shown)
+    return Uncommitted(tuple(changed), tuple(untracked), tuple(submodules))
+
+
+def _status(copy: Path) -> Iterator[tuple[str, str]]:
+    """(S for a submodule, ? for an untracked file, else M; path)."""
+    shown = (copy / ".git" / STATUS_INDEX).exists()
+    variables = {"GIT_OPTIONAL_LOCKS": "1"}
+    if shown:
+        variables["GIT_INDEX_FILE"] = str(copy / ".git" / STATUS_INDEX)
+    printed = run_git([*_STATUS, "--untracked-files=all"], copy, variables=variables).stdout
+    for line in filter(None, printed.split("\0")):
+        kind, rest = line.split(" ", 1)
+        if kind == "?":
+            yield "?", rest
+        elif kind in "12u":
+            fields = rest.split(" ", {"1": 7, "2": 8, "u": 9}[kind])
+            yield "S" if fields[1].startswith("S") else "M", fields[-1]
