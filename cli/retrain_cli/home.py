@@ -44,6 +44,11 @@ class Home:
         return f"sqlite:///{self.folder / 'mlflow' / 'mlflow.db'}"
 
     @property
+    def artifacts(self) -> Path:
+        """The artifacts of the local MLflow store."""
+        return self.folder / "mlflow" / "artifacts"
+
+    @property
     def logs(self) -> Path:
         return self.folder / "logs"
 

@@ -60,9 +60,8 @@ def smoke(
     override_params(project, spec.smoke.params, "spec.smoke.params")
     update_imports(project, (), plan)
     python = environment.inspect()
-    execution = Execution(
-        _environment(python.search_path, state), interruption, report, run_cache=False
-    )
+    variables = _environment(python.search_path, state)
+    execution = Execution(lambda _: variables, interruption, report, run_cache=False)
     try:
         for event in run_stages(project, plan, {ALL}, execution):
             if isinstance(event, StageStarted):

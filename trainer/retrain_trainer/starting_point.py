@@ -55,7 +55,7 @@ def find_starting_point(
             return StartingPoint(force_all=True, run_cache=run_cache)
         return StartingPoint(run_cache=run_cache)
     for version in reversed(same):
-        seed = _state(run, version.run_id, report) if version.run_id else None
+        seed = _state(run, version.training_run, report) if version.training_run else None
         if seed is not None:
             restore_state(project, seed, everything=False)
             report.note(f"starting from the dvc.lock of version {version.number}")

@@ -1,5 +1,6 @@
 """The steps of a training, in their order."""
 
+import os
 import tempfile
 from collections.abc import Collection
 from functools import cached_property
@@ -36,7 +37,9 @@ from retrain_trainer.registry.release import mark_release
 from retrain_trainer.registry.versions import MLflowRegistry, Version
 from retrain_trainer.report import Reporter
 from retrain_trainer.starting_point import find_starting_point
+from retrain_trainer.tracking.children import Child, end_children, find_children, record_children
 from retrain_trainer.tracking.run import TrackedRun
+from retrain_trainer.tracking.variables import CONTEXT, stage_variables
 
 
 class Training:
@@ -46,6 +49,7 @@ class Training:
     plan: Plan
     state: PipelineState
     metrics: Metrics
+    children: list[Child]
 
     def __init__(
         self,
@@ -98,7 +102,8 @@ class Training:
             check_remote(self.project, self.project.writer, write=True)
         elif self.job.spec.dvc.push:
             self.report.warn("there is no DVC remote: the artifacts stay in the cache alone")
-        self.run.resume()
+        self.run.begin()
+        end_children(self.run)
 
     def prepare_environment(self) -> None:
         python = self.job.spec.python
@@ -131,7 +136,7 @@ class Training:
         if self.start.run_cache and not has_lock(self.project):
             pull_run_cache(self.project)
         execution = Execution(
-            self.stage_environment, self.interruption, self.report, self.start.run_cache
+            self.variables_of, self.interruption, self.report, self.start.run_cache
         )
         for event in run_stages(self.project, self.plan, self._forced(), execution):
             if isinstance(event, StageStarted):
@@ -146,7 +151,7 @@ class Training:
             if (
                 version.lock_md5 == self.state.lock_md5
                 and version.environment == self.python.digest
-                and version.run_id != self.run.run_id
+                and version.training_run != self.run.run_id
             ):
                 return version
         return None
@@ -178,6 +183,8 @@ class Training:
         record_training(
             self.job, self.run, self.project, self.plan, self.state, self.python, self.report
         )
+        self.children = find_children(self.run)
+        record_children(self.run, self.children, self.plan.stages)
 
     def register(self, registry: MLflowRegistry) -> None:
         self.report.step("register")
@@ -191,7 +198,8 @@ class Training:
             state=self.state,
             commit=self.progress.commit,
         )
-        version = register(registry, self.run, Path(self.model.fs_path), tags)
+        children = [child.run_id for child in self.children]
+        version = register(registry, self.run, Path(self.model.fs_path), tags, children)
         self._registered(registry, version)
 
     def promote(self, registry: MLflowRegistry) -> None:
@@ -217,7 +225,7 @@ class Training:
 
     @cached_property
     def stage_environment(self) -> dict[str, str]:
-        """The variables that make user code join our run with the right python."""
+        """The variables that give user code the right python and the tracking server."""
         choose = self.job.stage_tracking_uri
         tracking_uri = choose(self.python.packages) if choose else self.job.tracking_uri
         return {
@@ -225,9 +233,13 @@ class Training:
             "PATH": self.python.search_path,
             "PYTHONUNBUFFERED": "1",
             "MLFLOW_TRACKING_URI": tracking_uri,
-            "MLFLOW_RUN_ID": self.run.run_id,
-            "MLFLOW_EXPERIMENT_ID": self.run.experiment_id,
         }
+
+    def variables_of(self, stage: str) -> dict[str, str]:
+        """With those that make its MLflow runs children of ours."""
+        given = self.stage_environment.get(CONTEXT, os.environ.get(CONTEXT))
+        parent = self.run.parent(self.progress.commit)
+        return self.stage_environment | stage_variables(parent, stage, given)
 
     def _stage_ended(self, event: StageEnded) -> None:
         self.report.stage_ended(event.name, event.state, event.seconds)
@@ -265,6 +277,9 @@ class Training:
 
     def _registered(self, registry: MLflowRegistry, version: Version) -> None:
         self.version = version
+        if version.by_code:
+            self.report.note(f"version {version.number} is what the stages' code registered")
+            self.progress.model_file = None
         self.progress.model = ModelVersion(
             name=registry.name,
             version=str(version.number),

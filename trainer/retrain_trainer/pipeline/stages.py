@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +55,8 @@ StageEvent = StageStarted | StageEnded
 class Execution:
     """How stages run."""
 
-    environment: Mapping[str, str]
+    environment: Callable[[str], Mapping[str, str]]
+    """The variables of a stage, by its name."""
     interruption: Interruption
     report: Reporter
     run_cache: bool = True
@@ -128,7 +129,7 @@ def _run_stage(project: Project, name: str, force: bool, execution: Execution) -
             # DVC pulls from the default remote alone, and fails where there is none.
             pull=bool(project.repo.config["core"].get("remote")),
             run_cache=execution.run_cache,
-            run_env=dict(execution.environment),
+            run_env=dict(execution.environment(name)),
         )
         return ran
 

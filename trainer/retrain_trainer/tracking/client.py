@@ -12,7 +12,10 @@ from mlflow.exceptions import MlflowException
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
+from retrain_trainer.tracking.experiments import artifact_root
 
+_ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
+"""Where a client that opens a database itself keeps the artifacts of new experiments."""
 _IMPATIENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -43,6 +46,9 @@ def connect(tracking_uri: str) -> MlflowClient:
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    if root := artifact_root(tracking_uri):
+        # Else MLflow keeps artifacts in ./mlruns: of the user's tree, or of the copy for a stage.
+        os.environ[_ARTIFACT_ROOT] = root
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     with tracking_errors(tracking_uri), _impatient():
