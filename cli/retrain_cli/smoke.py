@@ -24,6 +24,7 @@ from retrain_trainer.pipeline.project import open_project
 from retrain_trainer.pipeline.stages import ALL, Execution, StageStarted, plan_stages, run_stages
 from retrain_trainer.progress import Progress
 from retrain_trainer.report import Reporter
+from retrain_trainer.tracking.hints import advised
 
 STATE = "smoke"
 
@@ -76,7 +77,8 @@ def smoke(
     except RunFailed as failure:
         if failure.reason in (Reason.DATA_MISSING, Reason.CANCELLED):
             raise
-        raise RunFailed(Reason.SMOKE_FAILED, f"{failure.reason}: {failure.message}") from failure
+        text = advised(failure).message
+        raise RunFailed(Reason.SMOKE_FAILED, f"{failure.reason}: {text}") from failure
     digest = hashlib.sha256(repr(sorted(progress.metrics.items())).encode()).hexdigest()[:12]
     return Reason.SMOKE_PASSED, (
         f"{_count(len(plan.stages), 'stage')} in {time.monotonic() - began:.1f} s;"

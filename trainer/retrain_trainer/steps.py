@@ -1,15 +1,15 @@
 """The steps of a training, in their order."""
 
-import os
 import tempfile
 from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 
-from retrain_core.outcome import Reason
+from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_core.result import DVCState, ModelVersion
 from retrain_trainer import environment
+from retrain_trainer.child_runs import ChildRuns
 from retrain_trainer.interrupt import Interruption
 from retrain_trainer.job import Job
 from retrain_trainer.pipeline import objects
@@ -37,9 +37,8 @@ from retrain_trainer.registry.release import mark_release
 from retrain_trainer.registry.versions import MLflowRegistry, Version
 from retrain_trainer.report import Reporter
 from retrain_trainer.starting_point import find_starting_point
-from retrain_trainer.tracking.children import Child, end_children, find_children, record_children
+from retrain_trainer.tracking.hints import advised
 from retrain_trainer.tracking.run import TrackedRun
-from retrain_trainer.tracking.variables import CONTEXT, stage_variables
 
 
 class Training:
@@ -49,7 +48,7 @@ class Training:
     plan: Plan
     state: PipelineState
     metrics: Metrics
-    children: list[Child]
+    children: list[str]
 
     def __init__(
         self,
@@ -102,8 +101,8 @@ class Training:
             check_remote(self.project, self.project.writer, write=True)
         elif self.job.spec.dvc.push:
             self.report.warn("there is no DVC remote: the artifacts stay in the cache alone")
-        self.run.begin()
-        end_children(self.run)
+        self.child_runs = ChildRuns(self.run, self.project, self.report)
+        self.child_runs.begin()
 
     def prepare_environment(self) -> None:
         python = self.job.spec.python
@@ -138,11 +137,14 @@ class Training:
         execution = Execution(
             self.variables_of, self.interruption, self.report, self.start.run_cache
         )
-        for event in run_stages(self.project, self.plan, self._forced(), execution):
-            if isinstance(event, StageStarted):
-                self.report.stage_started(event.name, event.number, event.total)
-            else:
-                self._stage_ended(event)
+        try:
+            for event in run_stages(self.project, self.plan, self._forced(), execution):
+                if isinstance(event, StageStarted):
+                    self.report.stage_started(event.name, event.number, event.total)
+                else:
+                    self._stage_ended(event)
+        except RunFailed as failure:
+            raise advised(failure) from failure
 
     def same_version(self) -> Version | None:
         """A version, of another run, that carries this dvc.lock and environment already."""
@@ -183,8 +185,7 @@ class Training:
         record_training(
             self.job, self.run, self.project, self.plan, self.state, self.python, self.report
         )
-        self.children = find_children(self.run)
-        record_children(self.run, self.children, self.plan.stages)
+        self.children = self.child_runs.record(self.plan.stages)
 
     def register(self, registry: MLflowRegistry) -> None:
         self.report.step("register")
@@ -198,8 +199,7 @@ class Training:
             state=self.state,
             commit=self.progress.commit,
         )
-        children = [child.run_id for child in self.children]
-        version = register(registry, self.run, Path(self.model.fs_path), tags, children)
+        version = register(registry, self.run, Path(self.model.fs_path), tags, self.children)
         self._registered(registry, version)
 
     def promote(self, registry: MLflowRegistry) -> None:
@@ -237,15 +237,15 @@ class Training:
 
     def variables_of(self, stage: str) -> dict[str, str]:
         """With those that make its MLflow runs children of ours."""
-        given = self.stage_environment.get(CONTEXT, os.environ.get(CONTEXT))
-        parent = self.run.parent(self.progress.commit)
-        return self.stage_environment | stage_variables(parent, stage, given)
+        return self.child_runs.variables(stage, self.stage_environment, self.progress.commit)
 
     def _stage_ended(self, event: StageEnded) -> None:
         self.report.stage_ended(event.name, event.state, event.seconds)
         self.progress.stage_ended(event.name, event.state, event.seconds)
         if event.state == "Failed":
             return
+        if event.state == "Ran":
+            self.child_runs.hint(event.name)
         self.forced_done.add(event.name)
         if event.state != "Unchanged":
             objects.push(self.project, self._outs([event.name]))
