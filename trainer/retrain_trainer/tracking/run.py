@@ -32,6 +32,7 @@ class TrackedRun:
     client: MlflowClient
     tracking_uri: str
     name: str
+    experiment: str
     experiment_id: str
     run_id: str
     tags: Mapping[str, str]
@@ -53,7 +54,7 @@ class TrackedRun:
 
     def parent(self, commit: str | None) -> Parent:
         """As the stages are told of it."""
-        return Parent(self.run_id, self.experiment_id, self.name, self.attempt, commit)
+        return Parent(self.run_id, self.experiment, self.name, self.attempt, commit)
 
     def report(self) -> MLflowRun:
         """As it stands in results."""
@@ -130,6 +131,7 @@ def find_or_open(client: MlflowClient, job: Job) -> TrackedRun:
         client=client,
         tracking_uri=job.tracking_uri,
         name=job.name,
+        experiment=job.experiment,
         experiment_id=experiment_id,
         run_id=run.info.run_id,
         tags=dict(run.data.tags),

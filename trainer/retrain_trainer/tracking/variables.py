@@ -26,7 +26,7 @@ class Parent:
     """The run of a training, as its stages are told of it."""
 
     run_id: str
-    experiment_id: str
+    experiment: str
     name: str
     attempt: int
     commit: str | None = None
@@ -48,8 +48,8 @@ def stage_variables(parent: Parent, stage: str, given: str | None = None) -> dic
         ours["mlflow.source.git.commit"] = parent.commit
     return {
         CONTEXT: json.dumps(_tags(given) | ours),
-        # For code that chooses no experiment.
-        "MLFLOW_EXPERIMENT_ID": parent.experiment_id,
+        # For code that chooses no experiment. An id would be unknown where it chooses a store.
+        "MLFLOW_EXPERIMENT_NAME": parent.experiment,
     }
 
 
