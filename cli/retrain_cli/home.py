@@ -47,6 +47,11 @@ class Home:
         return self.folder / "smoke"
 
     @property
+    def artifacts(self) -> Path:
+        """The artifacts of the local MLflow store."""
+        return self.folder / "mlflow" / "artifacts"
+
+    @property
     def logs(self) -> Path:
         return self.folder / "logs"
 

@@ -50,7 +50,9 @@ def server_command(home: Home, port: int) -> list[str]:
         *(sys.executable, "-P", "-m", "mlflow", "server", "--workers", "1"),
         *("--host", "127.0.0.1", "--port", str(port)),
         *("--backend-store-uri", home.tracking_uri),
-        *("--artifacts-destination", str(home.folder / "mlflow" / "artifacts")),
+        # Its clients write there themselves, so that runs need no server to be read later.
+        *("--default-artifact-root", home.artifacts.as_uri()),
+        *("--artifacts-destination", str(home.artifacts)),
     ]
 
 

@@ -59,7 +59,8 @@ def _pull(reference: str, filename: Path | None, home: Home, force: bool) -> Non
         )
     name = match["name"]
     version = _find(MLflowRegistry(client, stores.tracking_uri, name), match)
-    text = read_state(client, stores.tracking_uri, version.run_id) if version.run_id else None
+    run_id = version.training_run
+    text = read_state(client, stores.tracking_uri, run_id) if run_id else None
     if text is None:
         raise RunFailed(
             Reason.INVALID_SPEC,

@@ -87,7 +87,9 @@ def _execute(
         from retrain_trainer.attempt import attempt, outcome_of
         from retrain_trainer.tracking.client import connect
         from retrain_trainer.tracking.run import TrackedRun, find_or_open
+        from retrain_trainer.tracking.variables import forget_choices
 
+        forget_choices(os.environ)
         if options.smoke:
             from retrain_cli.smoke import smoke
 

@@ -24,6 +24,7 @@ from retrain_trainer.pipeline.smoke_inputs import replace_inputs
 from retrain_trainer.pipeline.stages import Execution, StageStarted, run_stages
 from retrain_trainer.progress import Progress
 from retrain_trainer.report import Reporter
+from retrain_trainer.tracking.hints import advised
 from retrain_trainer.work_tree import take_work_tree
 
 
@@ -81,7 +82,8 @@ def smoke(
     except RunFailed as failure:
         if failure.reason in (Reason.DATA_MISSING, Reason.CANCELLED):
             raise
-        raise RunFailed(Reason.SMOKE_FAILED, f"{failure.reason}: {failure.message}") from failure
+        text = advised(failure).message
+        raise RunFailed(Reason.SMOKE_FAILED, f"{failure.reason}: {text}") from failure
     digest = hashlib.sha256(repr(sorted(progress.metrics.items())).encode()).hexdigest()[:12]
     return Reason.SMOKE_PASSED, (
         f"{_count(len(plan.stages), 'stage')} in {time.monotonic() - began:.1f} s;"

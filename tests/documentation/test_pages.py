@@ -1,6 +1,7 @@
 """What the pages say is complete, and run by a test."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest

@@ -59,7 +59,11 @@ def test_a_source_that_cannot_be_had(world: World, case: str) -> None:
     spec = world.spec()
     for key, value in changes.items():
         spec["source"]["git"][key] = value.format(port=world.git.port, free=free_port())
-    refused(world.pods(spec).source(), reason, *words)
+    ended = refused(world.pods(spec).source(), reason, *words)
+    if ended.result.mlflow is not None:
+        run = world.client().get_run(ended.result.mlflow.run_id or "")
+        assert (run.info.status, run.data.tags["retrain.dev/reason"]) == ("FAILED", str(reason))
+    assert (ended.result.mlflow is None) == (reason is Reason.INVALID_SPEC)
 
 
 def test_wrong_git_credentials(world: World) -> None:

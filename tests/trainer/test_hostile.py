@@ -112,7 +112,9 @@ def test_any_git_tag_can_be_a_release(world: World, tag: str, alias: str) -> Non
 
 def test_a_stage_that_deletes_the_mlflow_run_is_told_so(make_world: MakeWorld) -> None:
     deleting = toy_files()["src/train.py"] + (
-        "from mlflow import MlflowClient\nMlflowClient().delete_run(os.environ['MLFLOW_RUN_ID'])\n"
+        "from mlflow import MlflowClient\n"
+        "context = json.loads(os.environ['MLFLOW_RUN_CONTEXT'])\n"
+        "MlflowClient().delete_run(context['mlflow.parentRunId'])\n"
     )
     ended = make_world(toy_files(src__train_dot_py=deleting)).pods().run()
     assert ended.result.reason is Reason.TRACKING_DENIED, ended

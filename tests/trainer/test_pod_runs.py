@@ -217,53 +217,6 @@ def test_a_run_with_nothing_to_do_adds_no_version(world: World) -> None:
     assert world.ran() == ["prepare", "train", "evaluate"]
 
 
-def test_user_code_that_logs_to_mlflow_joins_the_run(make_world: MakeWorld) -> None:
-    logging = """
-from common import *
-import mlflow
-lr = float([l for l in open("params.yaml") if "lr:" in l][0].split(":")[1])
-os.makedirs("models", exist_ok=True)
-with mlflow.start_run(run_name="my own name"):
-    mlflow.log_param("train.lr", lr)
-    mlflow.log_metric("epoch_loss", 0.25)
-    json.dump({"lr": lr}, open("models/model.json", "w"))
-    json.dump({"loss": 1 - lr}, open("models/metrics.json", "w"))
-    mlflow.log_artifact("models/model.json", "mine")
-"""
-    world = make_world(toy_files(src__train_dot_py=logging))
-    ended = trained(world.pods().run())
-    assert _runs(world) == 1
-    assert ended.result.mlflow is not None
-    run = world.client().get_run(ended.result.mlflow.run_id or "")
-    assert run.info.status == "FINISHED"
-    assert run.info.run_name == "toy"
-    assert run.data.metrics["epoch_loss"] == 0.25
-    assert run.data.metrics["score"] == 0.5
-
-
-def test_a_version_that_user_code_registered_itself_is_adopted(make_world: MakeWorld) -> None:
-    files = toy_files()
-    world = make_world(files)
-    registering = (
-        files["src/train.py"]
-        + f"""
-from mlflow import MlflowClient
-client = MlflowClient()
-run_id = os.environ["MLFLOW_RUN_ID"]
-client.log_artifact(run_id, "models/model.json", "own")
-client.create_registered_model("{world.name}")
-client.create_model_version("{world.name}", f"runs:/{{run_id}}/own", run_id=run_id)
-"""
-    )
-    world.repository.commit({"src/train.py": registering})
-    ended = trained(world.pods().run())
-    versions = world.client().search_model_versions(f"name='{world.name}'")
-    assert len(versions) == 1
-    assert str(versions[0].source).endswith("/own")
-    assert ended.result.model is not None
-    assert ended.result.model.promoted
-
-
 def _runs(world: World) -> int:
     client = world.client()
     experiment = client.get_experiment_by_name(world.name)

@@ -11,6 +11,7 @@ from retrain_trainer.job import Job
 from retrain_trainer.progress import Progress
 from retrain_trainer.report import Redact, Reporter
 from retrain_trainer.steps import Training
+from retrain_trainer.tracking.children import end_children
 from retrain_trainer.tracking.run import TrackedRun
 
 
@@ -33,7 +34,7 @@ def attempt(
 
     reason, message = outcome_of(work, report, interruption, redact)
     if run is not None:
-        _end(run, reason, report)
+        end(run, reason, report)
     return progress.result(reason, redact(message))
 
 
@@ -62,11 +63,13 @@ def outcome_of(
         )
 
 
-def _end(run: TrackedRun, reason: Reason, report: Reporter) -> None:
+def end(run: TrackedRun, reason: Reason, report: Reporter) -> None:
+    """End the MLflow run as the work ended, and those of its children that nothing will end."""
     status = "FINISHED" if OUTCOMES[reason].succeeded else "FAILED"
     if reason is Reason.CANCELLED:
         status = "KILLED"
     try:
+        end_children(run)
         run.end(status, reason)
     except RunFailed as failure:
         report.warn(f"the MLflow run could not be ended: {failure.message}")

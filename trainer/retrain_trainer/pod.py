@@ -13,7 +13,7 @@ from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in
 from retrain_core.result import Result
 from retrain_core.spec import TrainingRunSpec
-from retrain_trainer.attempt import attempt, outcome_of
+from retrain_trainer.attempt import attempt, end, outcome_of
 from retrain_trainer.git_access import GitSecret
 from retrain_trainer.interrupt import Interruption
 from retrain_trainer.job import Job
@@ -22,6 +22,7 @@ from retrain_trainer.report import LogReporter, Redact, RedactingReporter
 from retrain_trainer.source import prepare_source
 from retrain_trainer.tracking.client import connect, tracking_address
 from retrain_trainer.tracking.run import TrackedRun, find_or_open
+from retrain_trainer.tracking.variables import forget_choices
 
 REPOSITORY = "repository"
 STATE = "state"
@@ -82,16 +83,23 @@ def run_source(pod: Pod) -> int:
     report, redact = _reporting(pod)
     progress = Progress()
 
+    run: TrackedRun | None = None
+
     def work() -> tuple[Reason, str]:
+        nonlocal run
         job = pod.job()
         secret = GitSecret(pod.git_secret) if pod.git_secret else None
-        run, progress.commit = prepare_source(job, pod.repository, secret, report)
+        report.step("open the MLflow run")
+        run = find_or_open(connect(job.tracking_uri), job)
         progress.mlflow = run.report()
+        progress.commit = prepare_source(job, run, pod.repository, secret, report)
         return Reason.TRAINED, ""
 
     with Interruption().handled() as interruption:
         reason, message = outcome_of(work, report, interruption, redact)
     done = reason is Reason.TRAINED
+    if run is not None and not done:
+        end(run, reason, report)
     # Reported while the run goes on: the status has both before the training has ended.
     result = progress.result(None if done else reason, redact(message))
     return _finish(pod, result, report)
@@ -104,6 +112,7 @@ def run_train(pod: Pod) -> int:
 
     def start() -> tuple[Job, TrackedRun]:
         job = pod.job()
+        forget_choices(os.environ)
         return job, find_or_open(connect(job.tracking_uri), job)
 
     with Interruption().handled() as interruption:

@@ -32,7 +32,7 @@ class Progress:
     champion_metrics: dict[str, float] = field(default_factory=dict)
     """With ``model_file`` for the table on a laptop; not part of the result."""
     model_file: str | None = None
-    """Name of the model's file; None where it is a folder."""
+    """Name of the model's file; None where it is a folder, or what the stages' code registered."""
 
     def stage_ended(self, name: str, state: StageState, seconds: float) -> None:
         self.stages.append(

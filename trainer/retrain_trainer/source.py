@@ -1,4 +1,4 @@
-"""The init step: MLflow run, commit, checkout. Runs no code of the repository."""
+"""The init step: commit and checkout. Runs no code of the repository."""
 
 import shutil
 from pathlib import Path
@@ -8,30 +8,26 @@ from retrain_trainer.git_access import GitSecret
 from retrain_trainer.git_clone import clone_commit
 from retrain_trainer.job import Job
 from retrain_trainer.report import Reporter
-from retrain_trainer.tracking.client import connect
-from retrain_trainer.tracking.run import TrackedRun, find_or_open
+from retrain_trainer.tracking.run import TrackedRun
 
 
 def prepare_source(
-    job: Job, repository: Path, secret: GitSecret | None, report: Reporter
-) -> tuple[TrackedRun, str | None]:
+    job: Job, run: TrackedRun, repository: Path, secret: GitSecret | None, report: Reporter
+) -> str | None:
     """Put the commit of ``job`` into the folder ``repository``.
 
     A commit that an earlier attempt has recorded is fetched again: one run trains one commit,
     wherever its branch is by now.
 
-    Returns the MLflow run and the commit, which is None where the image holds the repository
-    without its git history.
+    Returns the commit, or None where the image holds the repository without its git history.
 
     Raises:
         RunFailed: the source or the tracking server.
     """
-    report.step("open the MLflow run")
-    run = find_or_open(connect(job.tracking_uri), job)
     git = job.spec.source.git
     if git is None:
         _copy_from_image(job, repository)
-        return run, None
+        return None
     what = run.commit or git.revision
     report.step(f"fetch {what} of {git.url}")
     shutil.rmtree(repository, ignore_errors=True)
@@ -39,7 +35,7 @@ def prepare_source(
     if run.commit is None:
         run.record_commit(commit)
     report.note(f"commit {commit}")
-    return run, commit
+    return commit
 
 
 def _copy_from_image(job: Job, repository: Path) -> None:

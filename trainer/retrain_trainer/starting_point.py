@@ -50,9 +50,9 @@ def find_starting_point(
     if has_lock(project):
         return StartingPoint()
     for version in reversed(versions):
-        if version.environment != environment or not version.run_id:
+        if version.environment != environment or not version.training_run:
             continue
-        seed = _state(run, version.run_id, report)
+        seed = _state(run, version.training_run, report)
         if seed is not None and _seeded(project, seed, report):
             report.note(f"starting from the dvc.lock of version {version.number}")
             break

@@ -5,10 +5,11 @@ from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 
-from retrain_core.outcome import Reason
+from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_core.result import DVCState, ModelVersion
 from retrain_trainer import installation
+from retrain_trainer.child_runs import ChildRuns
 from retrain_trainer.interrupt import Interruption
 from retrain_trainer.job import Job
 from retrain_trainer.pipeline import objects
@@ -37,6 +38,7 @@ from retrain_trainer.registry.versions import (
 )
 from retrain_trainer.report import Reporter
 from retrain_trainer.starting_point import find_starting_point
+from retrain_trainer.tracking.hints import advised
 from retrain_trainer.tracking.run import TrackedRun
 from retrain_trainer.work_tree import take_work_tree
 
@@ -49,6 +51,7 @@ class Training:
     model: ModelFile
     state: PipelineState
     metrics: Metrics
+    children: list[str]
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class Training:
         self.report = report
         self.interruption = interruption
         self._saved = ""
+        self.earlier_children: list[str] = []
         model = job.spec.model
         self.registry = MLflowRegistry(run.client, job.tracking_uri, model.name) if model else None
 
@@ -111,7 +115,8 @@ class Training:
         elif self.job.spec.dvc.push:
             self.report.warn("there is no DVC remote: the artifacts stay in the cache alone")
         self._take_work_tree()
-        self.run.resume()
+        self.child_runs = ChildRuns(self.run, self.project, self.report)
+        self.child_runs.begin()
 
     def _take_work_tree(self) -> None:
         found, self.edited = take_work_tree(self.job, self.project, self.report, self.plan.sources)
@@ -149,7 +154,7 @@ class Training:
     def run_stages(self) -> None:
         self.report.step("stages")
         execution = Execution(
-            environment=lambda _: self.stage_environment,
+            environment=self.variables_of,
             interruption=self.interruption,
             report=self.report,
             results=self.results,
@@ -157,11 +162,14 @@ class Training:
             place_all=self.job.local is not None,
         )
         forced = set(self.job.spec.dvc.force)
-        for event in run_stages(self.project, self.plan, forced, execution):
-            if isinstance(event, StageStarted):
-                self.report.stage_started(event.name, event.number, event.total)
-            else:
-                self._stage_ended(event)
+        try:
+            for event in run_stages(self.project, self.plan, forced, execution):
+                if isinstance(event, StageStarted):
+                    self.report.stage_started(event.name, event.number, event.total)
+                else:
+                    self._stage_ended(event)
+        except RunFailed as failure:
+            raise advised(failure) from failure
         self._save_state()
         if self.job.local is not None:
             outs = self._outs(self.plan.stages)
@@ -179,7 +187,7 @@ class Training:
         }
         for version in reversed(self.registry.versions()):
             known = {key: version.tags.get(key) for key in wanted}
-            if known == wanted and version.run_id != self.run.run_id:
+            if known == wanted and version.training_run != self.run.run_id:
                 return version
         return None
 
@@ -224,6 +232,7 @@ class Training:
             self.python,
             self.report,
         )
+        self.children = self.child_runs.record(self.plan.stages, self.earlier_children)
 
     def register(self, registry: MLflowRegistry) -> None:
         self.report.step("register")
@@ -237,7 +246,7 @@ class Training:
             commit=self.progress.commit,
             uncommitted=self.uncommitted,
         )
-        version = register(registry, self.run, self.model_path, tags)
+        version = register(registry, self.run, self.model_path, tags, self.children)
         self._registered(registry, version)
 
     def promote(self, registry: MLflowRegistry) -> None:
@@ -258,7 +267,7 @@ class Training:
 
     @cached_property
     def stage_environment(self) -> dict[str, str]:
-        """The variables that make user code join our run with the right python."""
+        """The variables that give user code the right python and the tracking server."""
         choose = self.job.stage_tracking_uri
         tracking_uri = choose(self.python.packages) if choose else self.job.tracking_uri
         return {
@@ -266,8 +275,6 @@ class Training:
             **self.python.variables,
             "PYTHONUNBUFFERED": "1",
             "MLFLOW_TRACKING_URI": tracking_uri,
-            "MLFLOW_RUN_ID": self.run.run_id,
-            "MLFLOW_EXPERIMENT_ID": self.run.experiment_id,
         }
 
     @property
@@ -275,17 +282,26 @@ class Training:
         """Whether any stage had to run."""
         return any(stage.state == "Ran" for stage in self.progress.stages)
 
+    def variables_of(self, stage: str) -> dict[str, str]:
+        """With those that make its MLflow runs children of ours."""
+        return self.child_runs.variables(stage, self.stage_environment, self.progress.commit)
+
     def _stage_ended(self, event: StageEnded) -> None:
         self.report.stage_ended(event.name, event.state, event.seconds)
         self.progress.stage_ended(event.name, event.state, event.seconds)
         if event.result is None:
             return
+        result = event.result
         self.done.add(event.name)
-        self.written |= event.result.written
+        self.written |= result.written
         if event.state == "Ran":
             objects.push(self.project, event.outs)
+            self.child_runs.hint(event.name)
+            result = result.model_copy(update={"children": self.child_runs.of(event.name)})
+        else:
+            self.earlier_children.extend(result.children)
         if not event.stored:
-            self.results.store(event.name, event.key, event.result)
+            self.results.store(event.name, event.key, result)
         if event.state != "Unchanged":
             self._save_state()
         self.interruption.check()
@@ -315,6 +331,9 @@ class Training:
 
     def _registered(self, registry: MLflowRegistry, version: Version) -> None:
         self.version = version
+        if version.by_code:
+            self.report.note(f"version {version.number} is what the stages' code registered")
+            self.progress.model_file = None
         self.progress.model = ModelVersion(
             name=registry.name,
             version=str(version.number),

@@ -48,7 +48,7 @@ def find_champion(run: TrainingRunSpec, tracking_uri: str | None) -> Champion:
     if number is None:
         said = f"no version of {run.model.name} has the alias {alias}"
         raise NotSeen(Finding.NO_CHAMPION, said)
-    run_id = registry.get(number).run_id
+    run_id = registry.get(number).training_run
     text = read_artifact(client, tracking_uri, run_id, PROFILE) if run_id else None
     if run_id is None or text is None:
         said = f"version {number} of {run.model.name} has no profile of its training data"

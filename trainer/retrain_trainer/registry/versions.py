@@ -14,6 +14,7 @@ from retrain_trainer.tracking.client import tracking_errors
 
 PREFIX = "retrain.dev"
 JOB_UID = f"{PREFIX}/job-uid"
+RUN_ID = f"{PREFIX}/run-id"
 COMMIT = f"{PREFIX}/commit"
 DIRTY = f"{PREFIX}/dirty"
 UNCOMMITTED = f"{PREFIX}/uncommitted"
@@ -40,7 +41,18 @@ class Version:
 
     number: int
     run_id: str | None
+    """The MLflow run that has its files; a child of the training's where code registered it."""
     tags: dict[str, str]
+
+    @property
+    def training_run(self) -> str | None:
+        """The MLflow run of its training, which has dvc.lock, metrics and profile."""
+        return self.tags.get(RUN_ID) or self.run_id
+
+    @property
+    def by_code(self) -> bool:
+        """Whether a stage's code registered it, with files of its own."""
+        return self.training_run != self.run_id
 
     @property
     def decided(self) -> bool:
@@ -155,6 +167,15 @@ class MLflowRegistry:
         with tracking_errors(self._uri):
             made = self._client.create_model_version(
                 self.name, source, run_id=run_id, tags=dict(tags)
+            )
+        return _version(made)
+
+    def create_again(self, number: int, tags: dict[str, str]) -> Version:
+        """A version with the files of another."""
+        with tracking_errors(self._uri):
+            other = self._client.get_model_version(self.name, str(number))
+            made = self._client.create_model_version(
+                self.name, str(other.source), run_id=other.run_id, tags=dict(tags)
             )
         return _version(made)
 

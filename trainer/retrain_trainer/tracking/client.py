@@ -12,7 +12,11 @@ from mlflow.exceptions import MlflowException
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
+from retrain_trainer.tracking.experiments import artifact_root
 
+_ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
+"""Where a client that opens a database itself keeps the artifacts of new experiments."""
+_NO_STORE = ("unsupported URI", "Invalid url", "Databricks credential configuration failed")
 _IMPATIENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -43,9 +47,12 @@ def connect(tracking_uri: str) -> MlflowClient:
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    if root := artifact_root(tracking_uri):
+        # Else MLflow keeps artifacts in ./mlruns: of the user's tree, or of the copy for a stage.
+        os.environ[_ARTIFACT_ROOT] = root
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    with tracking_errors(tracking_uri), _impatient():
+    with tracking_errors(tracking_uri), _impatient(), _drivers():
         client = MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
         client.search_experiments(max_results=1)
         client.search_registered_models(max_results=1)
@@ -81,15 +88,36 @@ def tracking_failure(error: MlflowException, tracking_uri: str) -> RunFailed:
         )
     if code in ("UNAUTHENTICATED", "PERMISSION_DENIED") or number in ("401", "403"):
         return RunFailed(Reason.TRACKING_DENIED, f"{uri} refuses us: {text[:300]}")
-    if number == "404" or code == "ENDPOINT_NOT_FOUND":
+    if "filesystem tracking backend" in text:
+        return RunFailed(
+            Reason.INVALID_SPEC,
+            f"spec.mlflow.trackingURI: {uri} is a folder, which MLflow no longer takes as a store:"
+            " name a tracking server",
+        )
+    if number in ("404", "405") or code == "ENDPOINT_NOT_FOUND":
         return RunFailed(
             Reason.TRACKING_UNREACHABLE, f"{uri} is no MLflow tracking server: {text[:300]}"
         )
     if "failed with exception" in text or "Max retries" in text or number.startswith("5"):
         return RunFailed(Reason.TRACKING_UNREACHABLE, f"{uri} cannot be reached: {_cause(text)}")
-    if "unsupported URI" in text or "UnsupportedModelRegistryStoreURI" in type(error).__name__:
+    if (
+        any(said in text for said in _NO_STORE)
+        or "UnsupportedModelRegistryStoreURI" in type(error).__name__
+    ):
         return RunFailed(Reason.INVALID_SPEC, f"spec.mlflow.trackingURI: {text[:300]}")
     return RunFailed(Reason.INTERNAL_ERROR, f"{uri}: {text[:500]}")
+
+
+@contextmanager
+def _drivers() -> Iterator[None]:
+    """A database that MLflow opens by itself needs a package for it."""
+    try:
+        yield
+    except ImportError as error:
+        raise RunFailed(
+            Reason.INVALID_SPEC,
+            f"the MLflow tracking URI needs a package that is not here: {error}",
+        ) from error
 
 
 def _cause(text: str) -> str:

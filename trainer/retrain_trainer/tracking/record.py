@@ -13,6 +13,7 @@ from retrain_trainer.tracking.client import tracking_errors
 from retrain_trainer.tracking.run import TrackedRun
 
 MAX_PARAM = 6000
+MAX_TAG = 5000
 MAX_DIGEST = 36
 BATCH = 100
 
@@ -21,7 +22,7 @@ def record_params(run: TrackedRun, params: Mapping[str, object]) -> None:
     """Log the parameters that the run lacks: MLflow refuses to change one, user code's too."""
     with tracking_errors(run.tracking_uri):
         present = run.client.get_run(run.run_id).data.params
-        named = {_name(key): str(value)[:MAX_PARAM] for key, value in params.items()}
+        named = {name_of(key): str(value)[:MAX_PARAM] for key, value in params.items()}
         new = [Param(name, value) for name, value in named.items() if name not in present]
         for start in range(0, len(new), BATCH):
             run.client.log_batch(run.run_id, params=new[start : start + BATCH])
@@ -33,12 +34,19 @@ def record_metrics(run: TrackedRun, metrics: Mapping[str, float]) -> None:
         present = run.client.get_run(run.run_id).data.metrics
         now = int(time.time() * 1000)
         new = [
-            Metric(_name(key), value, now, 0)
-            for key, value in metrics.items()
-            if not _same(present.get(_name(key)), value)
+            Metric(name, value, now, _last_step(run, name) if name in present else 0)
+            for name, value in ((name_of(key), value) for key, value in metrics.items())
+            if name not in present or not same(present[name], value)
         ]
         for start in range(0, len(new), BATCH):
             run.client.log_batch(run.run_id, metrics=new[start : start + BATCH])
+
+
+def record_tags(run: TrackedRun, tags: Mapping[str, str]) -> None:
+    """Set tags; what is longer than MLflow takes is cut."""
+    with tracking_errors(run.tracking_uri):
+        for key, value in tags.items():
+            run.client.set_tag(run.run_id, key, value[:MAX_TAG])
 
 
 def record_dataset(run: TrackedRun, name: str, digest: str, source: Mapping[str, object]) -> None:
@@ -70,11 +78,24 @@ def record_files(run: TrackedRun, folder: str, files: Iterable[Path]) -> None:
                 run.client.log_artifact(run.run_id, str(file), folder)
 
 
-def _name(key: str) -> str:
+def name_of(key: str) -> str:
     """``key`` with what MLflow does not allow in names replaced, and as a path without detours."""
     text = "".join(c if c.isalnum() or c in "_-. :/" else "_" for c in key)[:250]
     return posixpath.normpath(f"/{text}").lstrip("/") or "_"
 
 
-def _same(old: float | None, new: float) -> bool:
-    return old is not None and (old == new or (math.isnan(old) and math.isnan(new)))
+def _last_step(run: TrackedRun, metric: str) -> int:
+    """MLflow shows the value of the highest step: one logged below it would be hidden."""
+    history = run.client.get_metric_history(run.run_id, metric)
+    return max((point.step for point in history), default=0)
+
+
+def same(one: str | float, other: str | float) -> bool:
+    """Whether two values are one, as numbers if they can be: `1` and `1.0`, or two NaN."""
+    if one == other:
+        return True
+    try:
+        first, second = float(one), float(other)
+    except ValueError:
+        return False
+    return first == second or (math.isnan(first) and math.isnan(second))

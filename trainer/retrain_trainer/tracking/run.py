@@ -5,19 +5,18 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
-from mlflow.exceptions import MlflowException
 
-from retrain_core.outcome import Reason, RunFailed
+from retrain_core.outcome import Reason
 from retrain_core.redact import without_userinfo
 from retrain_core.result import MAX_LINE, MLflowRun
 from retrain_trainer.job import Job
 from retrain_trainer.tracking.client import tracking_errors
+from retrain_trainer.tracking.experiments import experiment_of
+from retrain_trainer.tracking.variables import ATTEMPT, PREFIX, Parent
 
-PREFIX = "retrain.dev"
 JOB_UID = f"{PREFIX}/job-uid"
 RUN_NAME = f"{PREFIX}/run"
 COMMIT = f"{PREFIX}/commit"
@@ -25,8 +24,6 @@ DIRTY = f"{PREFIX}/dirty"
 UNCOMMITTED = f"{PREFIX}/uncommitted"
 REASON = f"{PREFIX}/reason"
 STATE = "retrain/state.json"
-MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
-"""On an experiment: MLflow's UI guesses its kind from what lies in it, else, often GenAI."""
 _SHA = re.compile(r"[0-9a-f]{40,64}")
 
 
@@ -37,6 +34,7 @@ class TrackedRun:
     client: MlflowClient
     tracking_uri: str
     name: str
+    experiment: str
     experiment_id: str
     run_id: str
     tags: Mapping[str, str]
@@ -49,6 +47,16 @@ class TrackedRun:
         """The commit that an earlier attempt has recorded."""
         recorded = self.tags.get(COMMIT, "")
         return recorded if _SHA.fullmatch(recorded) else None
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt at the stages this one is, from 1."""
+        recorded = self.tags.get(ATTEMPT, "")
+        return int(recorded) + 1 if recorded.isdecimal() else 1
+
+    def parent(self, commit: str | None) -> Parent:
+        """As the stages are told of it."""
+        return Parent(self.run_id, self.experiment, self.name, self.attempt, commit)
 
     def report(self) -> MLflowRun:
         """As it stands in results."""
@@ -73,9 +81,10 @@ class TrackedRun:
         self.tag(DIRTY, "true")
         self.tag(UNCOMMITTED, what)
 
-    def resume(self) -> None:
-        """Mark the run as going on: user code that ended has marked it finished."""
+    def begin(self) -> None:
+        """An attempt at the stages begins."""
         with tracking_errors(self.tracking_uri):
+            self.client.set_tag(self.run_id, ATTEMPT, str(self.attempt))
             self.client.update_run(self.run_id, status="RUNNING", name=self.name)
 
     def end(self, status: str, reason: Reason) -> None:
@@ -114,10 +123,10 @@ def find_or_open(client: MlflowClient, job: Job) -> TrackedRun:
     """The run that carries the job's uid; opened if there is none.
 
     Raises:
-        RunFailed: the server refuses, or the experiment was deleted.
+        RunFailed: the server refuses, or the experiment cannot be used.
     """
     with tracking_errors(job.tracking_uri):
-        experiment_id = _experiment(client, job)
+        experiment_id = experiment_of(client, job)
         found = client.search_runs(
             [experiment_id],
             filter_string=f"tags.`{JOB_UID}` = '{job.uid}'",
@@ -129,6 +138,7 @@ def find_or_open(client: MlflowClient, job: Job) -> TrackedRun:
         client=client,
         tracking_uri=job.tracking_uri,
         name=job.name,
+        experiment=job.experiment,
         experiment_id=experiment_id,
         run_id=run.info.run_id,
         tags=dict(run.data.tags),
@@ -147,30 +157,7 @@ def _open(client: MlflowClient, job: Job, experiment_id: str) -> Run:
     }
     if job.release:
         tags[f"{PREFIX}/release"] = job.release
-    return client.create_run(experiment_id, run_name=job.name, tags=tags)
-
-
-def _experiment(client: MlflowClient, job: Job) -> str:
-    name = job.experiment
-    if (experiment := client.get_experiment_by_name(name)) is None:
-        try:
-            place = _artifact_location(job.tracking_uri, name)
-            return str(client.create_experiment(name, place, tags=MODEL_TRAINING))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            experiment = client.get_experiment_by_name(name)
-    if experiment is None or experiment.lifecycle_stage != "active":
-        raise RunFailed(
-            Reason.INVALID_SPEC,
-            f"spec.mlflow.experiment: {name} was deleted in MLflow: restore it or name another",
-        )
-    return str(experiment.experiment_id)
-
-
-def _artifact_location(tracking_uri: str, name: str) -> str | None:
-    """A folder beside a SQLite database; a server knows its own."""
-    match = re.match(r"^sqlite:///(.*)$", tracking_uri)
-    if match is None:
-        return None
-    return (Path(match[1]).absolute().parent / "artifacts" / quote(name, safe="")).as_uri()
+    run = client.create_run(experiment_id, run_name=job.name, tags=tags)
+    # Its pod may wait long for an image, or be deleted: no training runs before its stages do.
+    client.update_run(run.info.run_id, status="SCHEDULED")
+    return run

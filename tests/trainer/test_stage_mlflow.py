@@ -1,0 +1,110 @@
+"""What the MLflow calls of a stage's code become, in tables."""
+
+import json
+
+import pytest
+
+from retrain_core.outcome import Reason, RunFailed
+from retrain_trainer.tracking.children import copies
+from retrain_trainer.tracking.client import connect
+from retrain_trainer.tracking.hints import advised, code_hints
+from retrain_trainer.tracking.variables import Parent, forget_choices, stage_variables
+
+PARENT = Parent("run", "iris", "iris-x7k2p", 2, "abc")
+
+
+def test_the_context_that_a_person_has_set_stays_but_for_our_tags() -> None:
+    given = json.dumps({"team": "fraud", "mlflow.parentRunId": "theirs"})
+    context = json.loads(stage_variables(PARENT, "train", given)["MLFLOW_RUN_CONTEXT"])
+    assert context == {
+        "team": "fraud",
+        "mlflow.parentRunId": "run",
+        "mlflow.runName": "iris-x7k2p/train",
+        "mlflow.source.git.commit": "abc",
+        "retrain.dev/attempt": "2",
+        "retrain.dev/parent": "run",
+        "retrain.dev/stage": "train",
+    }
+
+
+@pytest.mark.parametrize("given", ["no JSON", "[1]", "", None])
+def test_a_context_that_mlflow_could_not_read_is_replaced(given: str | None) -> None:
+    assert stage_variables(PARENT, "train", given) == stage_variables(PARENT, "train")
+
+
+def test_what_leads_to_a_run_of_the_caller_is_forgotten() -> None:
+    environment = {"MLFLOW_RUN_ID": "a", "MLFLOW_REGISTRY_URI": "b", "MLFLOW_TRACKING_URI": "c"}
+    forget_choices(environment)
+    assert environment == {"MLFLOW_TRACKING_URI": "c"}
+
+
+@pytest.mark.parametrize(
+    ("present", "stages", "expected"),
+    [
+        ({}, {"train": {"lr": "1"}}, {"lr": "1"}),
+        ({"lr": "1"}, {"train": {"lr": "1.0"}}, {}),
+        ({"lr": "1"}, {"train": {"lr": "2"}}, {"train.lr": "2"}),
+        ({}, {"a": {"k": "x"}, "b": {"k": "x"}}, {"k": "x"}),
+        ({}, {"a": {"k": "x"}, "b": {"k": "y"}}, {"a.k": "x", "b.k": "y"}),
+        ({"k": "x"}, {"a": {"k": "x"}, "b": {"k": "y"}}, {"a.k": "x", "b.k": "y"}),
+        ({}, {"t@a": {"k": "x"}, "t@b": {"k": "y"}}, {"t_a.k": "x", "t_b.k": "y"}),
+        ({"s": 0.5}, {"train": {"s": 0.9, "loss": 0.1}}, {"train.s": 0.9, "loss": 0.1}),
+        ({}, {"a": {"k": float("nan")}, "b": {"k": float("nan")}}, {"k": float("nan")}),
+    ],
+)
+def test_the_parent_gets_what_it_lacks_and_a_clash_is_told_apart(
+    present: dict[str, str], stages: dict[str, dict[str, str]], expected: dict[str, str]
+) -> None:
+    assert repr(copies(present, stages)) == repr(expected)
+
+
+STORE = "mlflow.set_tracking_uri('sqlite:///mlflow.db')"
+
+
+@pytest.mark.parametrize(
+    ("line", "logged", "said"),
+    [
+        (STORE, False, "not in the MLflow store of this training"),
+        (STORE, True, None),
+        (f"# {STORE}", False, None),
+        ("mlflow.set_tracking_uri(os.environ['MLFLOW_TRACKING_URI'])", False, None),
+        ("run = client.create_run(experiment)", True, "not part of this training"),
+        ("mlflow.start_run(run_id=os.getenv('MLFLOW_RUN_ID'))", False, "MLFLOW_RUN_ID"),
+        ("mlflow.start_run()", False, None),
+    ],
+)
+def test_code_that_logs_elsewhere_is_named_with_its_line(
+    line: str, logged: bool, said: str | None
+) -> None:
+    hints = code_hints({"train.py": f"import mlflow\n{line}\n"}, logged=logged)
+    assert len(hints) == (said is not None)
+    assert all(hint.startswith(f"train.py:2: {line}") and str(said) in hint for hint in hints)
+
+
+@pytest.mark.parametrize(
+    ("last", "hint"),
+    [
+        ("KeyError: 'MLFLOW_RUN_ID'", "No stage has an MLFLOW_RUN_ID"),
+        ("MlflowException: Run with id=3f2a not found", "needs no run_id"),
+        ("MlflowException: The filesystem tracking backend (e.g., './mlruns')", "to a folder"),
+        ("MlflowException: No Experiment with id=7 exists", "by its id"),
+        ("MlflowException: API request to http://localhost:5000/api failed with exception", "wait"),
+        ("MlflowException: Changing param values is not allowed.", "a run of its own"),
+        ("ValueError: no rows", None),
+    ],
+)
+def test_a_failure_that_mlflow_has_caused_ends_with_what_to_change(
+    last: str, hint: str | None
+) -> None:
+    failure = RunFailed(Reason.STAGE_FAILED, f"stage train failed\n{last}")
+    message = advised(failure).message
+    assert message.startswith(failure.message)
+    assert (message == failure.message) == (hint is None)
+    assert hint is None or hint in message.splitlines()[-1]
+
+
+@pytest.mark.parametrize("uri", ["file:///tmp/mlruns", "./mlruns", "foo://x", "http://h:99999"])
+def test_a_tracking_uri_that_is_no_store_is_told_in_a_sentence(uri: str) -> None:
+    with pytest.raises(RunFailed) as caught:
+        connect(uri)
+    assert caught.value.reason is Reason.INVALID_SPEC

@@ -1,0 +1,76 @@
+"""The MLflow experiment of a training, and where artifacts of experiments are kept."""
+
+import re
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+from mlflow import MlflowClient
+from mlflow.entities import Experiment
+from mlflow.exceptions import MlflowException
+
+from retrain_core.outcome import Reason, RunFailed
+from retrain_trainer.job import Job
+
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Without it MLflow's pages guess, and may show the evaluations of a language model."""
+
+
+def experiment_of(client: MlflowClient, job: Job) -> str:
+    """The id of the job's experiment, created if there is none.
+
+    Raises:
+        RunFailed: InvalidSpec if it was deleted, or keeps its artifacts where they are lost.
+        MlflowException: the server's.
+    """
+    name = job.experiment
+    if (experiment := client.get_experiment_by_name(name)) is None:
+        root = artifact_root(job.tracking_uri)
+        location = f"{root}/{quote(name, safe='')}" if root else None
+        try:
+            return str(client.create_experiment(name, location, tags=_KIND))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            experiment = client.get_experiment_by_name(name)
+    if experiment is None or experiment.lifecycle_stage != "active":
+        raise RunFailed(
+            Reason.INVALID_SPEC,
+            f"spec.mlflow.experiment: {name} was deleted in MLflow: restore it or name another",
+        )
+    _refuse_losing_artifacts(experiment, job)
+    return str(experiment.experiment_id)
+
+
+def artifact_root(tracking_uri: str) -> str | None:
+    """The folder beside a SQLite database, as a URI; a server knows its own."""
+    match = re.match(r"^sqlite:///(.*)$", tracking_uri)
+    return (Path(match[1]).absolute().parent / "artifacts").as_uri() if match else None
+
+
+def local_path(location: str) -> Path | None:
+    """The path that an artifact location is on this machine, if it is one."""
+    parts = urlsplit(location)
+    if parts.scheme not in ("", "file"):
+        return None
+    return Path(unquote(parts.path))
+
+
+def _refuse_losing_artifacts(experiment: Experiment, job: Job) -> None:
+    path = local_path(experiment.artifact_location or "")
+    if path is None:
+        return
+    root = artifact_root(job.tracking_uri)
+    if root is None:
+        # What a client writes there the server reads only where both see the same folder.
+        lost = "" if path.parent.is_dir() else "a folder that only the server has"
+    else:
+        kept = local_path(root)
+        ours = kept is not None and path.is_relative_to(kept)
+        project = job.local.original if job.local else job.project
+        lost = "inside the project" if not ours and path.is_relative_to(project) else ""
+    if lost:
+        raise RunFailed(
+            Reason.INVALID_SPEC,
+            f"spec.mlflow.experiment: {experiment.name} keeps its artifacts in {path}, {lost}:"
+            " name another experiment, which is created where artifacts are kept",
+        )
