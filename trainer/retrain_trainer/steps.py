@@ -1,7 +1,8 @@
 """The steps of a training, in their order."""
 
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from retrain_trainer import environment
 from retrain_trainer.interrupt import Interruption
 from retrain_trainer.job import Job
 from retrain_trainer.pipeline import objects
-from retrain_trainer.pipeline.imports import update_imports
+from retrain_trainer.pipeline.imports import update_imports, why_nothing_is_new
 from retrain_trainer.pipeline.metrics import Metrics, read_metrics
 from retrain_trainer.pipeline.model import model_output
 from retrain_trainer.pipeline.params import override_params, parameter_files
@@ -156,13 +157,9 @@ class Training:
         self.metrics = read_metrics(self.project)
         self.progress.metrics = self.metrics.named()
         self._registered(self.registry, version)
-        if not version.decided:
-            # Whoever registered it has failed before deciding, for want of the metric perhaps.
-            self.promote(self.registry)
-        return Reason.UP_TO_DATE, (
-            f"nothing that the run looks at has changed: version {version.number} of"
-            f" {self.registry.name} has the same dvc.lock and environment"
-        )
+        self.judge_again(self.registry)
+        data = why_nothing_is_new(self.project, self.plan, self.imports)
+        return Reason.UP_TO_DATE, f"no stage had to run ({data}): {self._what_became_of_it()}"
 
     def push(self) -> None:
         if self.project.writer is None:
@@ -195,9 +192,18 @@ class Training:
         self._registered(registry, version)
 
     def promote(self, registry: MLflowRegistry) -> None:
+        with self._promoter() as promoter:
+            promoter.promote(registry, self.version, self.progress)
+
+    def judge_again(self, registry: MLflowRegistry) -> None:
+        with self._promoter() as promoter:
+            promoter.judge_again(registry, self.version, self.progress)
+
+    @contextmanager
+    def _promoter(self) -> Iterator[Promoter]:
         self.report.step("promote")
         with tempfile.TemporaryDirectory(dir=self.job.state) as scratch:
-            promoter = Promoter(
+            yield Promoter(
                 job=self.job,
                 run=self.run,
                 project=self.project,
@@ -208,7 +214,6 @@ class Training:
                 report=self.report,
                 scratch=Path(scratch),
             )
-            promoter.promote(registry, self.version, self.progress)
 
     @property
     def model(self) -> Output:

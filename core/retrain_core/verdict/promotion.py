@@ -119,7 +119,7 @@ def _standing(
     if champion is None:
         return PromotionReason.FIRST_CHAMPION, f"the first version; {name} {_number(value)}"
     if champion.version == score.version:
-        return PromotionReason.ALREADY_CHAMPION, "the champion already"
+        return PromotionReason.ALREADY_CHAMPION, f"{name} {_number(value)}"
     if champion.value is None:
         return (
             PromotionReason.CHAMPION_NOT_COMPARABLE,
@@ -143,4 +143,5 @@ def _standing(
 
 
 def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.6g}"
+    # Minus nothing is nothing.
+    return "none" if value is None else f"{value + 0.0:.6g}"

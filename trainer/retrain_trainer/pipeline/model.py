@@ -1,10 +1,8 @@
-"""Which output is the model, and what its evaluation reads."""
+"""Which output is the model, and which data the pipeline reads."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from dvc.dependency import Dependency, ParamsDependency
 from dvc.output import Output
 from dvc.stage import PipelineStage
 
@@ -12,8 +10,6 @@ from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import Model
 from retrain_trainer.pipeline.project import Project, commands
 from retrain_trainer.pipeline.stages import Plan
-
-CODE_SUFFIXES = frozenset({".py", ".ipynb", ".r", ".jl", ".sh", ".sql", ".yaml", ".yml", ".toml"})
 
 
 def model_output(project: Project, plan: Plan, model: Model) -> Output:
@@ -47,54 +43,6 @@ def model_output(project: Project, plan: Plan, model: Model) -> Output:
         Reason.MODEL_AMBIGUOUS,
         f"which output is the model? candidates: {', '.join(candidates) or 'none'}",
     )
-
-
-def evaluation_stages(project: Project, plan: Plan, model: Output, metrics_file: str) -> list[str]:
-    """The stages that lead from the model to ``metrics_file``, in order; empty if none do."""
-    reached = {model.fs_path}
-    chain = []
-    for stage in _planned(project, plan):
-        if any(dep.fs_path in reached for dep in stage.deps):
-            chain.append(stage)
-            reached.update(out.fs_path for out in stage.outs)
-    wanted = {str((project.path / metrics_file).absolute())}
-    needed: list[str] = []
-    for stage in reversed(chain):
-        if any(_within(path, out.fs_path) for out in stage.outs for path in wanted):
-            needed.insert(0, stage.addressing)
-            wanted.update(dep.fs_path for dep in stage.deps)
-    return needed
-
-
-def evaluation_data(project: Project, plan: Plan, model: Output, metrics_file: str) -> str:
-    """Digest of the data that ``metrics_file`` was measured on.
-
-    These are the dependencies of the stages that lead from the model to the file, without the
-    model, parameters and code; where a single stage both trains and measures, its own.
-    """
-    names = evaluation_stages(project, plan, model, metrics_file)
-    stages = [stage for stage in _planned(project, plan) if stage.addressing in names]
-    if not stages:
-        path = str((project.path / metrics_file).absolute())
-        stages = [
-            stage
-            for stage in _planned(project, plan)
-            if any(_within(path, out.fs_path) for out in stage.outs)
-        ]
-    made = {out.fs_path for stage in stages for out in stage.outs}
-    made |= {out.fs_path for out in model.stage.outs}
-    produced = project.producers()
-    entries = set()
-    for stage in stages:
-        for dep in stage.deps:
-            is_code = (
-                dep.fs_path not in produced and Path(dep.fs_path).suffix.lower() in CODE_SUFFIXES
-            )
-            if isinstance(dep, ParamsDependency) or dep.fs_path in made or is_code:
-                continue
-            entries.add((project.relative(dep.fs_path), str(_recorded(dep))))
-    text = "\n".join(f"{path} {value}" for path, value in sorted(entries))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
@@ -143,13 +91,3 @@ def _last_outputs(project: Project, plan: Plan) -> list[str]:
 def _planned(project: Project, plan: Plan) -> list[PipelineStage]:
     by_address = {stage.addressing: stage for stage in commands(project.stages())}
     return [by_address[name] for name in plan.stages]
-
-
-def _recorded(dep: Dependency) -> str | None:
-    """The hash in dvc.lock; a stage that did not run has its dependencies nowhere else."""
-    info = dep.hash_info or dep.get_hash()
-    return info.value if info else None
-
-
-def _within(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(f"{folder}/")

@@ -83,7 +83,7 @@ class Race:
         self.champion = self._model.aliases.get(self.policy.alias)
         # After the aliases: who holds one is registered by now.
         self.versions = {version.number: version for version in self.registry.versions()}
-        if any([self._respect_hand(alias) for alias in self._aliases]):
+        if any(self._respect_hand(alias) for alias in self._aliases):
             return self.look()
         known = {self.base, self.mine.number, *(rival.number for rival in self.rivals())}
         if held not in known and not self._gives_way(held):

@@ -10,8 +10,9 @@ from mlflow.artifacts import download_artifacts
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from retrain_core.outcome import Reason
 from retrain_core.verdict.promotion import Turn
-from retrain_trainer.tracking.client import tracking_errors
+from retrain_trainer.tracking.client import tracking_errors, tracking_failure
 
 PREFIX = "retrain.dev"
 JOB_UID = f"{PREFIX}/job-uid"
@@ -37,7 +38,7 @@ CHAMPION_METRIC = f"{PREFIX}/champion-metric"
 CANDIDATE_METRIC = f"{PREFIX}/candidate-metric"
 PREVIOUS = f"{PREFIX}/previous-version"
 JUDGED_AGAIN = f"{PREFIX}/judged-again"
-"""The newest version when its latest judgement but the first began, and the uid of that run's Job."""
+"""The newest version when it was last judged again, and the uid of the Job for whose sake."""
 DECIDED = f"{PREFIX}/decided"
 """The judgement, as in JUDGED_AGAIN, that the decision is of."""
 WITHDRAWN = f"{PREFIX}/withdrawn"
@@ -144,6 +145,10 @@ class Registry(Protocol):
     def tag_model(self, tags: dict[str, str]) -> None: ...
 
 
+class FilesGoneError(Exception):
+    """MLflow does not have the files of a version; the text says what it has said."""
+
+
 class MLflowRegistry:
     """One registered model of an MLflow server."""
 
@@ -231,12 +236,27 @@ class MLflowRegistry:
         return _version(made)
 
     def download(self, number: int, folder: Path) -> Path:
-        """The files of a version."""
-        with tracking_errors(self._uri):
-            folder.mkdir(parents=True, exist_ok=True)
+        """The files of a version.
+
+        Raises:
+            FilesGoneError: it has none any more.
+            RunFailed: TrackingDenied or TrackingUnreachable.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
             # A models:/ address would be looked up in whatever registry is the global one.
             uri = self._client.get_model_version_download_uri(self.name, str(number))
-            return Path(download_artifacts(uri, dst_path=str(folder), tracking_uri=self._uri))
+            path = Path(download_artifacts(uri, dst_path=str(folder), tracking_uri=self._uri))
+        except MlflowException as error:
+            failure = tracking_failure(error, self._uri)
+            if failure.reason in (Reason.TRACKING_DENIED, Reason.TRACKING_UNREACHABLE):
+                raise failure from error
+            raise FilesGoneError(failure.message) from error
+        except (OSError, ValueError) as error:
+            raise FilesGoneError(" ".join(str(error).split())[:300]) from error
+        if path.is_dir() and not any(path.iterdir()):
+            raise FilesGoneError("MLflow has no files of it")
+        return path
 
 
 def _version(item: ModelVersion) -> Version:
