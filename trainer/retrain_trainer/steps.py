@@ -147,6 +147,7 @@ class Training:
             if (
                 version.lock_md5 == self.state.lock_md5
                 and version.environment == self.python.digest
+                and version.model_path == self.project.relative(self._model_path)
                 and version.run_id != self.run.run_id
             ):
                 return version
@@ -159,7 +160,7 @@ class Training:
         self._registered(self.registry, version)
         self.judge_again(self.registry)
         data = why_nothing_is_new(self.project, self.plan, self.imports)
-        return Reason.UP_TO_DATE, f"no stage had to run ({data}): {self._what_became_of_it()}"
+        return Reason.UP_TO_DATE, f"no stage had to run; {data}; {self._what_became_of_it()}"
 
     def push(self) -> None:
         if self.project.writer is None:

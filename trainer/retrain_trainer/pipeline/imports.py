@@ -53,7 +53,7 @@ def why_nothing_is_new(project: Project, plan: Plan, refreshed: Collection[str])
         return "the data are those of the commit"
     if set(imports) & set(refreshed):
         return "upstream of the imports is nothing new"
-    return f"the data are pinned: dvc.update names no import (there is {', '.join(imports)})"
+    return f"the data are pinned: dvc.update names no import ({', '.join(imports)})"
 
 
 def _update(project: Project, stage: Stage) -> None:
