@@ -2,6 +2,7 @@
 
 from retrain_core.outcome import FIRST_OF_OPERATOR, OUTCOMES, Activity, Outcome
 from retrain_core.verdict.finding import MEANINGS, REMEDIES
+from retrain_core.verdict.promotion import MEANINGS as PROMOTION_MEANINGS
 
 HEAD = """\
 <!-- Written by `make generate` from the tables in core/retrain_core and scripts/reasons.py. -->
@@ -47,6 +48,16 @@ No pod ends with these exit codes; they are those of `retrain submit --wait`.
 | reason | exit code | retry | what to do |
 |---|---:|---|---|"""
 
+PROMOTIONS = """
+## What became of the model
+
+`status.model.reason` of a run that ended well begins with one of these, and it is the reason of the
+condition `Promoted`. Every run ends in this judgement, one in which no stage had to run
+(`UpToDate`) too.
+
+| reason | what it means |
+|---|---|"""
+
 TRIGGERS = """
 ## What a trigger says
 
@@ -84,6 +95,9 @@ def main() -> None:
     print_rows([row for row in rows if not _of_operator(row)])
     print(FROM_OPERATOR)
     print_rows([row for row in rows if _of_operator(row)])
+    print(PROMOTIONS)
+    for promotion, meaning in PROMOTION_MEANINGS.items():
+        print(f"| `{promotion}` | {meaning} |")
     print(TRIGGERS)
     for finding, meaning in MEANINGS.items():
         print(f"| `{finding}` | {meaning} |")

@@ -69,9 +69,9 @@ def metrics_table(
 def _where(
     progress: Progress, model: ModelVersion, home: Home, alias: str | None
 ) -> list[tuple[str, str]]:
-    reference = (
-        f"models:/{model.name}@{alias}" if alias else f"models:/{model.name}/{model.version}"
-    )
+    # Nobody has the alias where nothing was promoted and there was no champion before.
+    has_alias = alias and (model.promoted or model.previous_version)
+    reference = f"models:/{model.name}{f'@{alias}' if has_alias else f'/{model.version}'}"
     url = progress.mlflow.url if progress.mlflow else None
     tracking_uri = url.split("/#/")[0] if url else home.tracking_uri
     look = url or ("retrain ui" if home.shown == "." else f"retrain ui --source {home.shown}")

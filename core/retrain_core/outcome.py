@@ -82,7 +82,12 @@ class Outcome:
 
 _ROWS = (
     Outcome(Reason.TRAINED, 0, False, "Nothing to do."),
-    Outcome(Reason.UP_TO_DATE, 0, False, "Nothing that the run looks at has changed."),
+    Outcome(
+        Reason.UP_TO_DATE,
+        0,
+        False,
+        "No stage had to run; `status.model` says what became of the version of this state.",
+    ),
     Outcome(Reason.SMOKE_PASSED, 0, False, "Nothing to do."),
     Outcome(Reason.INVALID_SPEC, 10, False, "Correct the named field of the manifest."),
     Outcome(Reason.INVALID_PIPELINE, 11, False, "Correct the named file of the repository."),

@@ -89,9 +89,9 @@ class ModelVersion(ResultModel):
     uri: Line | None = None
     """models:/NAME/VERSION"""
     promoted: bool = False
-    """Whether it became the champion."""
+    """Whether it was the champion when the run had ended."""
     reason: Line | None = None
-    """Why it was promoted or not."""
+    """Why it is or is not."""
     previous_version: Version | None = None
     """The champion before the decision."""
     champion_metric: Number | None = None

@@ -14,10 +14,11 @@ from retrain_core.spec import Promotion
 from retrain_trainer.registry.promote import Decision, promote, record_decision
 from retrain_trainer.registry.versions import (
     DECISION,
-    EVALUATION_DATA,
+    EVALUATION,
     JOB_UID,
     METRICS,
     PROMOTED,
+    Model,
     Version,
 )
 
@@ -40,6 +41,7 @@ class Store:
 
     tags: dict[int, dict[str, str]] = field(default_factory=dict)
     aliases: dict[str, int] = field(default_factory=dict)
+    model_tags: dict[str, str] = field(default_factory=dict)
     quality: dict[int, Quality] = field(default_factory=dict)
     set_by: list[tuple[str, int]] = field(default_factory=list)
     """Every alias that was set, in order."""
@@ -75,9 +77,9 @@ class SharedRegistry:
         self._step("")
         return found
 
-    def holder(self, alias: str) -> int | None:
-        self._step("holder")
-        found = self._store.aliases.get(alias)
+    def model(self) -> Model:
+        self._step("model")
+        found = Model(dict(self._store.aliases), dict(self._store.model_tags))
         self._step("")
         return found
 
@@ -95,10 +97,22 @@ class SharedRegistry:
             self._store.tags[number][key] = value
             self._step("")
 
+    def untag(self, number: int, keys: list[str]) -> None:
+        for key in keys:
+            self._step("untag")
+            self._store.tags[number].pop(key, None)
+            self._step("")
+
+    def tag_model(self, tags: dict[str, str]) -> None:
+        for key, value in tags.items():
+            self._step("tag_model")
+            self._store.model_tags[key] = value
+            self._step("")
+
 
 def version_tags(uid: str, value: float | None, data: str) -> dict[str, str]:
     metrics = {} if value is None else {METRIC: value}
-    return {JOB_UID: uid, EVALUATION_DATA: data, METRICS: json.dumps(metrics)}
+    return {JOB_UID: uid, EVALUATION: data, METRICS: json.dumps(metrics)}
 
 
 @dataclass(frozen=True)
@@ -185,7 +199,7 @@ class Racer:
             self.number = self._store.create(tags, self.entry.quality)
         mine = self._store.get(self.number)
         decision = promote(registry, mine, self._policy, self._measure)
-        record_decision(registry, self.number, decision)
+        record_decision(registry, mine, decision)
         self.decision = decision
 
     def _measure(self, version: Version) -> tuple[float | None, str]:

@@ -1,5 +1,7 @@
 """What people do to the aliases by hand is respected."""
 
+from dataclasses import replace
+
 import pytest
 
 from promotion.racing import (
@@ -15,7 +17,7 @@ from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import Promotion
 from retrain_trainer.registry.promote import promote
 from retrain_trainer.registry.race import MANUAL_ALIAS
-from retrain_trainer.registry.versions import DECISION, JOB_UID, PREVIOUS
+from retrain_trainer.registry.versions import DECISION, JOB_UID, PREVIOUS, Model
 
 POLICY = Promotion(metric=METRIC)
 MANUAL = Promotion(metric=METRIC, mode="Manual")
@@ -152,9 +154,8 @@ def test_other_alias_names_are_left_alone(store: Store) -> None:
 class Restless(SharedRegistry):
     """Somebody gives the alias back to version 1 whenever it was set."""
 
-    def holder(self, alias: str) -> int | None:
-        super().holder(alias)
-        return 1
+    def model(self) -> Model:
+        return replace(super().model(), aliases={"champion": 1})
 
 
 def test_an_alias_that_never_comes_to_rest_is_told_as_a_fault(store: Store) -> None:

@@ -129,7 +129,7 @@ def test_an_import_with_a_hash_keeps_its_bytes_without_update(world: World) -> N
     world.repository.commit({"data/raw.csv.dvc": pinned, "upstream/raw.csv": "9\n"})
     ended = world.pods().run()
     assert ended.result.reason is Reason.UP_TO_DATE, ended
-    assert "nothing that the run looks at has changed" in ended.result.message
+    assert "the data are pinned: dvc.update names no import" in ended.result.message
     ended = trained(world.pods(world.spec(dvc={"update": ["data/raw.csv.dvc"]})).run())
     assert ended.result.model is not None
     assert ended.result.model.candidate_metric == "4.5"

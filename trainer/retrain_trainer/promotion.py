@@ -1,17 +1,21 @@
 """The promotion of a run's version: the champion measured where it must be, the decision kept."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
+from retrain_core.spec import Promotion
 from retrain_core.verdict.promotion import PromotionReason
 from retrain_trainer.job import Job
-from retrain_trainer.pipeline.champion import NotComparableError, measure
+from retrain_trainer.measuring import ChampionMeter
 from retrain_trainer.pipeline.metrics import Metrics
+from retrain_trainer.pipeline.model_file import ModelFile
 from retrain_trainer.pipeline.plan import Plan
-from retrain_trainer.pipeline.project import Output, Project
+from retrain_trainer.pipeline.project import Project
 from retrain_trainer.progress import Progress
-from retrain_trainer.registry.promote import Decision, promote, record_decision
+from retrain_trainer.recording import measure_tags
+from retrain_trainer.registry.promote import Decision, judge_again, promote, record_decision
 from retrain_trainer.registry.versions import DECISION, MLflowRegistry, Version
 from retrain_trainer.report import Reporter
 from retrain_trainer.tracking.pictures import comparison_svg
@@ -27,52 +31,91 @@ class Promoter:
     run: TrackedRun
     project: Project
     plan: Plan
-    model: Output
+    model: ModelFile
     metrics: Metrics
     environment: Mapping[str, str]
     report: Reporter
     scratch: Path
 
     def promote(self, registry: MLflowRegistry, version: Version, progress: Progress) -> None:
-        """Decide on ``version`` and write what came of it into ``progress``.
+        """Decide on ``version``, which this run has registered, and tell it in ``progress``.
 
         Raises:
             RunFailed: MetricNotFound or MetricNotFinite; the version stays registered.
         """
-        spec = self.job.spec.model
-        assert spec is not None
-        if spec.promotion is None:
+        if (policy := self._policy) is None:
             registry.tag(version.number, {DECISION: str(PromotionReason.NO_PROMOTION)})
             return
-        file, _ = self.metrics.require(spec.promotion.metric)
+        meter = self._meter(registry, version, policy)
+        decision = promote(registry, version, policy, meter.measure, self._other_outputs)
+        self._close(registry, version, decision, progress)
 
-        def measured(other: Version) -> tuple[float | None, str]:
-            return self._measure(registry, other, spec.promotion.metric, file)  # type: ignore[union-attr]
+    def judge_again(self, registry: MLflowRegistry, version: Version, progress: Progress) -> None:
+        """Decide on ``version``, registered by an earlier run, whose state this run has.
 
-        decision = promote(registry, version, spec.promotion, measured)
-        record_decision(registry, version.number, decision)
-        self._tell(registry, decision, version, progress)
+        What is told of it is what it is now: the data of the champion may be others since, or
+        the policy.
 
-    def _measure(
-        self, registry: MLflowRegistry, other: Version, metric: str, file: str
-    ) -> tuple[float | None, str]:
-        self.report.note(f"evaluating version {other.number} on today's data")
-        try:
-            folder = registry.download(other.number, self.scratch / f"v{other.number}")
-            value = measure(
-                self.project,
-                self.plan,
-                model=self.model,
-                other=_content(folder, Path(self.model.fs_path)),
-                metric=metric,
-                metrics_file=file,
-                scratch=self.scratch / f"project-{other.number}",
-                environment=self.environment,
+        Raises:
+            RunFailed: as :meth:`promote`.
+        """
+        if (policy := self._policy) is None:
+            return
+        meter = self._meter(registry, version, policy)
+        tags = measure_tags(
+            self.project,
+            self.plan,
+            model=self.model.out(self.project),
+            metrics=self.metrics,
+            promotion=policy,
+        )
+        changed = {key: text for key, text in tags.items() if version.tags.get(key) != text}
+        registry.tag(version.number, changed)
+        version = replace(version, tags=version.tags | changed)
+        decision = judge_again(
+            registry, version, policy, meter.measure, self.job.uid, self._other_outputs
+        )
+        self._close(registry, registry.get(version.number), decision, progress)
+
+    @property
+    def _policy(self) -> Promotion | None:
+        return self.job.spec.model.promotion if self.job.spec.model else None
+
+    @cached_property
+    def _other_outputs(self) -> frozenset[str]:
+        """What the pipeline writes besides the model."""
+        outs = {self.project.relative(path) for path in self.project.producers()}
+        return frozenset(outs - {self.model.path})
+
+    def _meter(
+        self, registry: MLflowRegistry, version: Version, policy: Promotion
+    ) -> ChampionMeter:
+        file, _ = self.metrics.require(policy.metric)
+        return ChampionMeter(
+            registry=registry,
+            project=self.project,
+            plan=self.plan,
+            model=self.model.out(self.project),
+            metric=policy.metric,
+            metrics_file=file,
+            remember=policy.evaluate_champion != "Always",
+            python=version.environment or "",
+            environment=self.environment,
+            report=self.report,
+            scratch=self.scratch,
+        )
+
+    def _close(
+        self, registry: MLflowRegistry, version: Version, decision: Decision, progress: Progress
+    ) -> None:
+        record_decision(registry, version, decision)
+        if decision.reason is PromotionReason.CHAMPION_NOT_COMPARABLE:
+            alias = self.job.spec.model.promotion.alias  # type: ignore[union-attr]
+            self.report.warn(
+                f"{decision.message}. It stays the champion; if version {version.number} is to"
+                f" serve, set the alias {alias} on it by hand"
             )
-        except NotComparableError as error:
-            self.report.warn(f"version {other.number} cannot be evaluated on today's data: {error}")
-            return None, str(error)
-        return value, ""
+        self._tell(registry, decision, version, progress)
 
     def _tell(
         self,
@@ -107,16 +150,6 @@ class Promoter:
             (f"version {version.number} (candidate)", f"version {previous} (champion)"),
         )
         record_text(self.run, "retrain/champion-against-candidate.svg", picture)
-
-
-def _content(folder: Path, model: Path) -> Path:
-    """The model in a downloaded version: the file of that name, the only one, or all of it."""
-    if (folder / model.name).exists():
-        return folder / model.name
-    inside = list(folder.iterdir())
-    if len(inside) == 1 and inside[0].is_file():
-        return inside[0]
-    return folder
 
 
 def _text(value: float | None) -> str | None:

@@ -4,17 +4,19 @@ import tempfile
 from pathlib import Path
 
 from retrain_core.redact import without_userinfo
+from retrain_core.spec import Promotion
 from retrain_trainer.environment import PythonEnvironment
 from retrain_trainer.job import Job
 from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline.datasets import datasets
+from retrain_trainer.pipeline.evaluation import evaluation_of
 from retrain_trainer.pipeline.inputs import read_from
 from retrain_trainer.pipeline.metrics import Metrics, as_json
-from retrain_trainer.pipeline.model import datasets, evaluation_data
 from retrain_trainer.pipeline.model_file import ModelFile
 from retrain_trainer.pipeline.params import used_params
 from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.plots import draw_plots, plot_files
-from retrain_trainer.pipeline.project import Project
+from retrain_trainer.pipeline.project import Output, Project
 from retrain_trainer.pipeline.state import LOCK, PipelineState
 from retrain_trainer.registry import versions
 from retrain_trainer.report import Reporter
@@ -77,6 +79,7 @@ def version_tags(
         versions.ENVIRONMENT: state.environment,
         versions.MODEL_PATH: model.path,
         versions.MODEL_MD5: model.md5(project),
+        versions.MODEL_OUTPUT_MD5: str(model.out(project).hash_info.value),
         versions.REMOTE: without_userinfo(project.remote_url() or ""),
     }
     if commit:
@@ -84,14 +87,30 @@ def version_tags(
     if uncommitted:
         tags |= {versions.DIRTY: "true", versions.UNCOMMITTED: uncommitted}
     promotion = job.spec.model.promotion if job.spec.model else None
+    return tags | measure_tags(
+        project, plan, model=model.out(project), metrics=metrics, promotion=promotion
+    )
+
+
+def measure_tags(
+    project: Project,
+    plan: Plan,
+    *,
+    model: Output,
+    metrics: Metrics,
+    promotion: Promotion | None,
+) -> dict[str, str]:
+    """The tags that say what a version was measured to be, and how."""
     found = metrics.find(promotion.metric) if promotion else None
-    if found:
-        tags[versions.EVALUATION_DATA] = evaluation_data(
-            project, plan, model.out(project), found[0]
-        )
-    compared = {promotion.metric: found[1]} if promotion and found else {}
-    tags[versions.METRICS] = _metrics_tag(compared, metrics.named())
-    return tags
+    if promotion is None or found is None:
+        return {versions.METRICS: _metrics_tag({}, metrics.named())}
+    evaluation = evaluation_of(project, plan, model, found[0])
+    return {
+        versions.EVALUATION: evaluation.identity,
+        versions.EVALUATION_DATA: evaluation.data,
+        versions.FEATURES: evaluation.features,
+        versions.METRICS: _metrics_tag({promotion.metric: found[1]}, metrics.named()),
+    }
 
 
 def _metrics_tag(compared: dict[str, float], values: dict[str, float]) -> str:

@@ -1,7 +1,8 @@
 """The steps of a training, in their order."""
 
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from retrain_trainer.child_runs import ChildRuns
 from retrain_trainer.interrupt import Interruption
 from retrain_trainer.job import Job
 from retrain_trainer.pipeline import objects
-from retrain_trainer.pipeline.imports import update_imports
+from retrain_trainer.pipeline.imports import update_imports, why_nothing_is_new
 from retrain_trainer.pipeline.metrics import Metrics, read_metrics
 from retrain_trainer.pipeline.model_file import ModelFile, find_model
 from retrain_trainer.pipeline.params import check_params, override_params, parameter_files
@@ -193,11 +194,12 @@ class Training:
 
     def up_to_date(self, registry: MLflowRegistry, version: Version) -> tuple[Reason, str]:
         self._registered(registry, version)
-        self.promote(registry)
-        what = f"version {version.number} of {registry.name}"
+        self.judge_again(registry)
+        what = self._what_became_of_it()
         if self.ran:
-            return Reason.TRAINED, f"trained to the same result as {what}, which it is"
-        return Reason.UP_TO_DATE, f"nothing that the run looks at has changed: it is {what}"
+            return Reason.TRAINED, f"trained to the same result as before; {what}"
+        data = why_nothing_is_new(self.project, self.plan, self.imports)
+        return Reason.UP_TO_DATE, f"no stage had to run; {data}; {what}"
 
     def push(self) -> None:
         if self.project.writer is None:
@@ -250,20 +252,28 @@ class Training:
         self._registered(registry, version)
 
     def promote(self, registry: MLflowRegistry) -> None:
+        with self._promoter() as promoter:
+            promoter.promote(registry, self.version, self.progress)
+
+    def judge_again(self, registry: MLflowRegistry) -> None:
+        with self._promoter() as promoter:
+            promoter.judge_again(registry, self.version, self.progress)
+
+    @contextmanager
+    def _promoter(self) -> Iterator[Promoter]:
         self.report.step("promote")
         with tempfile.TemporaryDirectory(dir=self.job.state) as scratch:
-            promoter = Promoter(
+            yield Promoter(
                 job=self.job,
                 run=self.run,
                 project=self.project,
                 plan=self.plan,
-                model=self.model.out(self.project),
+                model=self.model,
                 metrics=self.metrics,
                 environment=self.stage_environment,
                 report=self.report,
                 scratch=Path(scratch),
             )
-            promoter.promote(registry, self.version, self.progress)
 
     @cached_property
     def stage_environment(self) -> dict[str, str]:

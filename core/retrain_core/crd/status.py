@@ -63,7 +63,9 @@ class TrainingRunStatus(ResultModel):
     observed_generation: Generation | None = None
     """The metadata.generation that this is about."""
     conditions: Conditions = []
-    """Succeeded: Unknown until the run ends. Reconciling: while it goes on. Stalled: it failed."""
+    """Succeeded: Unknown until the run ends. Reconciling: while it goes on. Stalled: it failed.
+    Promoted: whether its model version serves. Effective: False if a trigger called for a training
+    and nothing could change."""
     start_time: Time | None = None
     """When the Job started."""
     completion_time: Time | None = None
@@ -103,6 +105,8 @@ class RunSummary(ResultModel):
     """Name of the trigger that started it."""
     reason: Annotated[str, StringConstraints(max_length=1024)] | None = None
     """The reason of its condition Succeeded."""
+    promotion: Annotated[str, StringConstraints(max_length=64)] | None = None
+    """The reason of its condition Promoted: what became of its model version."""
     start_time: Time | None = None
     """When it started."""
     completion_time: Time | None = None

@@ -18,13 +18,40 @@ class PromotionReason(StrEnum):
     BELOW_THRESHOLD = "BelowThreshold"
     METRIC_NOT_FINITE = "MetricNotFinite"
     CHAMPION_NOT_COMPARABLE = "ChampionNotComparable"
+    CHAMPION_IS_ANOTHER_FILE = "ChampionIsAnotherFile"
     BEATEN_BY_RIVAL = "BeatenByRival"
     PROMOTION_IS_MANUAL = "PromotionIsManual"
     ALREADY_CHAMPION = "AlreadyChampion"
+    WITHDRAWN = "Withdrawn"
     NO_PROMOTION = "NoPromotion"
 
 
+MEANINGS = {
+    PromotionReason.FIRST_CHAMPION: "Promoted: no version had the alias.",
+    PromotionReason.BETTER: "Promoted: better than the champion, measured alike.",
+    PromotionReason.CHAMPION_IS_ANOTHER_FILE: "Promoted: the champion was registered from another"
+    " output of the pipeline than the one that is the model now.",
+    PromotionReason.ALREADY_CHAMPION: "It has the alias, and keeps it.",
+    PromotionReason.NOT_BETTER: "The champion is as good or better.",
+    PromotionReason.IMPROVEMENT_TOO_SMALL: "It is better, but by less than"
+    " `promotion.minImprovement`.",
+    PromotionReason.BELOW_THRESHOLD: "It does not reach `promotion.threshold`. A champion that"
+    " falls below it keeps the alias until another version reaches it.",
+    PromotionReason.METRIC_NOT_FINITE: "The metric is no number that could be compared.",
+    PromotionReason.CHAMPION_NOT_COMPARABLE: "The champion keeps the alias, for there is no number"
+    " of it to compare with; the message says why. If the new version is to serve, set the alias"
+    " by hand.",
+    PromotionReason.BEATEN_BY_RIVAL: "Another training, decided at the same time, goes first.",
+    PromotionReason.PROMOTION_IS_MANUAL: "It would be promoted, and has the alias `challenger`:"
+    " set `promotion.alias` by hand.",
+    PromotionReason.WITHDRAWN: "A person has taken the alias from this version, or from one with"
+    " the same dvc.lock or the same model. It is promoted again only by hand.",
+    PromotionReason.NO_PROMOTION: "The spec has no `model.promotion`.",
+}
+"""What became of a version, for docs/reasons.md."""
+
 _TAKES_OVER = (PromotionReason.FIRST_CHAMPION, PromotionReason.BETTER)
+Turn = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -33,6 +60,12 @@ class Score:
 
     version: int
     value: float | None
+    judged_as: Turn | None = None
+    """Its place among those that race, if that is not the one of its number."""
+
+    @property
+    def turn(self) -> Turn:
+        return self.judged_as or (self.version, 0)
 
 
 @dataclass(frozen=True)
@@ -49,13 +82,13 @@ def judge(
 ) -> Verdict:
     """Decide as if the candidate and its rivals had been trained one after another.
 
-    In the order of their versions, each takes over from the champion before it if it is finite,
+    In the order of their turns, each takes over from the champion before it if it is finite,
     reaches the threshold and is better by ``minImprovement``. Of trainings that race all come to
     the same verdict so, even if some already found one of the others as champion. A champion that
     cannot be compared (value None) stays.
     """
     holder = champion
-    for score in sorted((candidate, *rivals), key=lambda score: score.version):
+    for score in sorted((candidate, *rivals), key=lambda score: score.turn):
         if _standing(holder, score, policy)[0] in _TAKES_OVER:
             holder = score
     reason, message = _standing(champion, candidate, policy)
@@ -86,7 +119,7 @@ def _standing(
     if champion is None:
         return PromotionReason.FIRST_CHAMPION, f"the first version; {name} {_number(value)}"
     if champion.version == score.version:
-        return PromotionReason.ALREADY_CHAMPION, "the champion already"
+        return PromotionReason.ALREADY_CHAMPION, f"{name} {_number(value)}"
     if champion.value is None:
         return (
             PromotionReason.CHAMPION_NOT_COMPARABLE,
@@ -110,4 +143,5 @@ def _standing(
 
 
 def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.6g}"
+    # Minus nothing is nothing.
+    return "none" if value is None else f"{value + 0.0:.6g}"

@@ -12,6 +12,7 @@ from retrain_core.result import Result, parse
 from retrain_core.status import timestamp
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Object
+from retrain_operator.plan.became import became_of_it
 from retrain_operator.plan.ownership import owns
 from retrain_operator.plan.types import Situation, Status
 
@@ -58,6 +59,11 @@ def final(
     if not outcome.succeeded:
         conditions.append(_condition(situation, "Stalled", "True", reason, said))
     status = _status(situation, conditions)
+    if result is not None and outcome.succeeded:
+        conditions += [
+            condition(situation.seen.run, situation.now, type_, held, word, sentence(why))
+            for type_, held, word, why in became_of_it(status["trigger"], reason, message, result)
+        ]
     status["completionTime"] = timestamp(situation.now)
     if result is not None:
         status |= _facts(situation, result)

@@ -6,6 +6,7 @@ from retrain_operator.kube import objects
 from retrain_operator.kube.client import KubeClient
 from retrain_operator.kube.errors import AlreadyExists, Refused
 from retrain_operator.kube.objects import JOB, TRAINING_RUN, Object
+from retrain_operator.plan.became import warnings
 from retrain_operator.plan.status import reason_of
 from retrain_operator.plan.types import Observed, Plan, Refusal, Status
 from retrain_operator.runtime.health import Health
@@ -59,3 +60,5 @@ async def _write_status(
         said = status["conditions"][0]
         bad = said["status"] == "False"
         await tell(TRAINING_RUN, run, said["reason"], said["message"], client, bad=bad)
+        for found in warnings(status):
+            await tell(TRAINING_RUN, run, found["reason"], found["message"], client, bad=True)

@@ -1,19 +1,25 @@
 """Measures another model on today's data, in a scratch copy that nothing is recorded from."""
 
+import copy
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from dvc.exceptions import DvcException
 from dvc.output import Output
+from dvc.stage import PipelineStage
+from dvc_data.hashfile.hash_info import HashInfo
+from dvc_data.hashfile.tree import Tree
 
+from retrain_core.outcome import RunFailed
 from retrain_core.redact import redactor, secrets_in
 from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline.evaluation import Evaluation
+from retrain_trainer.pipeline.inputs import read_from
 from retrain_trainer.pipeline.metrics import load_numbers
-from retrain_trainer.pipeline.model import evaluation_stages
-from retrain_trainer.pipeline.plan import Plan
-from retrain_trainer.pipeline.project import Project, commands
+from retrain_trainer.pipeline.project import Project, commands, local_path
 from retrain_trainer.pipeline.scratch import copy_repository
 
 
@@ -21,9 +27,42 @@ class NotComparableError(Exception):
     """The model cannot be measured on today's data; the text says why."""
 
 
+def stored_model(project: Project, model: Output, md5: str, target: Path) -> bool:
+    """Bring the model with DVC's hash ``md5`` to ``target``, from the cache or the store.
+
+    Returns whether it is there. ``model`` is today's: what kind of output it is counts.
+    """
+    other = copy.copy(model)
+    other.hash_info = HashInfo("md5", md5)
+    other.obj = other.files = None
+    try:
+        objects.fetch(project, [other])
+        _copy_object(other, target)
+    except RunFailed as failure:
+        if failure.outcome.retry:
+            raise
+        return False
+    except (DvcException, OSError):
+        return False
+    return True
+
+
+def _copy_object(out: Output, target: Path) -> None:
+    """Copy what the cache has of ``out`` to ``target``."""
+    cache, hash_info = out.cache, out.hash_info
+    files = [((), hash_info)]
+    if hash_info.isdir:
+        target.mkdir(parents=True, exist_ok=True)
+        files = [(key, inner) for key, _, inner in Tree.load(cache, hash_info)]
+    for key, inner in files:
+        path = target.joinpath(*key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(cache.oid_to_path(inner.value), path)
+
+
 def measure(
     project: Project,
-    plan: Plan,
+    evaluation: Evaluation,
     *,
     model: Output,
     other: Path,
@@ -32,7 +71,7 @@ def measure(
     scratch: Path,
     environment: Mapping[str, str],
 ) -> float:
-    """Run the evaluation of ``plan`` with ``other`` in the place of ``model``.
+    """Run ``evaluation`` with ``other`` in the place of ``model``.
 
     ``other`` is the file or folder of the other model. dvc.lock, the cache and the run cache
     are not touched: the commands of the stages run in ``scratch``, a copy of the project.
@@ -40,13 +79,40 @@ def measure(
     Returns the metric.
 
     Raises:
-        NotComparableError: there is no evaluation apart from training, or it fails.
+        NotComparableError: no other model can be measured so, or the evaluation fails.
+        RunFailed: what may go well another time.
     """
-    names = evaluation_stages(project, plan, model, metrics_file)
-    if not names or model.stage.addressing in names:
+    try:
+        return _measure(
+            project, evaluation, model, other, metric, metrics_file, scratch, environment
+        )
+    except RunFailed as failure:
+        if failure.outcome.retry:
+            raise
+        raise NotComparableError(failure.message) from failure
+    except (DvcException, OSError, ValueError) as error:
+        said = " ".join(str(error).split())[:300]
+        raise NotComparableError(f"{type(error).__name__}: {said}") from error
+
+
+def _measure(
+    project: Project,
+    evaluation: Evaluation,
+    model: Output,
+    other: Path,
+    metric: str,
+    metrics_file: str,
+    scratch: Path,
+    environment: Mapping[str, str],
+) -> float:
+    if evaluation.why_not:
+        raise NotComparableError(evaluation.why_not)
+    names = evaluation.stages
+    if other.is_dir() != model.hash_info.isdir:
+        kinds = ("a file", "a folder")
         raise NotComparableError(
-            "the metric is measured by the stage that trains: a stage of its own could measure"
-            " the champion too"
+            f"its model is {kinds[other.is_dir()]}, where {project.relative(model.fs_path)} is"
+            f" {kinds[model.hash_info.isdir]}"
         )
     stages = {stage.addressing: stage for stage in commands(project.stages())}
     _bring_inputs(project, [stages[name] for name in names])
@@ -81,15 +147,17 @@ def measure(
     return found[1]
 
 
-def _bring_inputs(project: Project, stages: list[object]) -> None:
+def _bring_inputs(project: Project, stages: list[PipelineStage]) -> None:
     produced = project.producers()
-    outs = [
-        produced[dep.fs_path]
+    outs = {
+        out.fs_path: out
         for stage in stages
-        for dep in stage.deps  # type: ignore[attr-defined]
-        if dep.fs_path in produced and not produced[dep.fs_path].stage.is_repo_import
-    ]
-    objects.place(project, [out for out in outs if out.hash_info])
+        for dep in stage.deps
+        if (path := local_path(dep)) is not None
+        for out in read_from(path, produced)
+        if out.hash_info and not out.stage.is_repo_import
+    }
+    objects.place(project, outs.values())
 
 
 def _run(name: str, command: str, folder: Path, env: Mapping[str, str]) -> None:

@@ -42,6 +42,20 @@ def update_imports(project: Project, targets: Collection[str], plan: Plan) -> li
     return wanted
 
 
+def why_nothing_is_new(project: Project, plan: Plan, refreshed: Collection[str]) -> str:
+    """What to say of the data where no stage had to run; ``refreshed``: what was updated."""
+    imports = [
+        stage.addressing
+        for stage in project.stages()
+        if stage.addressing in plan.sources and stage.is_import
+    ]
+    if not imports:
+        return "the data are those of the commit"
+    if set(imports) & set(refreshed):
+        return "upstream of the imports is nothing new"
+    return f"the data are pinned: dvc.update names no import ({', '.join(imports)})"
+
+
 def _update(project: Project, stage: Stage) -> None:
     try:
         project.repo.update([stage.addressing])

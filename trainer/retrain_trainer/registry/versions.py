@@ -10,7 +10,9 @@ from mlflow.artifacts import download_artifacts
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from retrain_trainer.tracking.client import tracking_errors
+from retrain_core.outcome import Reason
+from retrain_core.verdict.promotion import Turn
+from retrain_trainer.tracking.client import tracking_errors, tracking_failure
 
 PREFIX = "retrain.dev"
 JOB_UID = f"{PREFIX}/job-uid"
@@ -21,11 +23,20 @@ UNCOMMITTED = f"{PREFIX}/uncommitted"
 LOCK_MD5 = f"{PREFIX}/dvc-lock-md5"
 REMOTE = f"{PREFIX}/dvc-remote"
 ENVIRONMENT = f"{PREFIX}/environment"
+EVALUATION = f"{PREFIX}/evaluation"
+"""Identity of the measure: two versions with the same one have comparable metrics."""
 EVALUATION_DATA = f"{PREFIX}/evaluation-data"
+FEATURES = f"{PREFIX}/feature-stages"
+MEASURED = f"{PREFIX}/measured"
+"""What a version was measured to be on later data: identity of the measure -> value, as JSON."""
 METRICS = f"{PREFIX}/metrics"
 MODEL_MD5 = f"{PREFIX}/model-md5"
+"""DVC's hash of the model; that of a folder ends with .dir."""
+MODEL_OUTPUT_MD5 = f"{PREFIX}/model-output-md5"
+"""DVC's hash of the output that the model is, or lies in."""
 MODEL_PATH = f"{PREFIX}/model-path"
 PIPELINE = f"{PREFIX}/pipeline"
+"""Digest of what dvc.lock records of the stages of the run."""
 RELEASE = f"{PREFIX}/release"
 DECISION = f"{PREFIX}/promotion"
 DECISION_MESSAGE = f"{PREFIX}/promotion-message"
@@ -33,6 +44,12 @@ PROMOTED = f"{PREFIX}/promoted"
 CHAMPION_METRIC = f"{PREFIX}/champion-metric"
 CANDIDATE_METRIC = f"{PREFIX}/candidate-metric"
 PREVIOUS = f"{PREFIX}/previous-version"
+JUDGED_AGAIN = f"{PREFIX}/judged-again"
+"""The newest version when it was last judged again, and the uid of the Job for whose sake."""
+DECIDED = f"{PREFIX}/decided"
+"""The judgement, as in JUDGED_AGAIN, that the decision is of."""
+WITHDRAWN = f"{PREFIX}/withdrawn"
+"""With `.<alias>` behind it: since when a person does not want the version to have the alias."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +74,39 @@ class Version:
     @property
     def decided(self) -> bool:
         """Whether its promotion has been decided. Versions made by others never are open."""
-        return DECISION in self.tags or JOB_UID not in self.tags
+        if JOB_UID not in self.tags:
+            return True
+        return DECISION in self.tags and self.tags.get(DECIDED, "") == self.judgement
+
+    @property
+    def judgement(self) -> str:
+        """Which of its judgements is its latest; empty for the one after its registration."""
+        return self.tags.get(JUDGED_AGAIN, "")
+
+    @property
+    def turn(self) -> Turn:
+        """Its place among those that are judged at the same time.
+
+        A version that is judged again counts as if it were registered then.
+        """
+        newest, _, _ = self.judgement.partition(" ")
+        return (int(newest), self.number) if newest.isdecimal() else (self.number, 0)
+
+    @property
+    def model_path(self) -> str | None:
+        """The output that it was registered from."""
+        return self.tags.get(MODEL_PATH)
+
+    def withdrawn(self, alias: str) -> bool:
+        """Whether a person has taken ``alias`` from it."""
+        return f"{WITHDRAWN}.{alias}" in self.tags
+
+    def same_model(self, other: "Version") -> bool:
+        """Whether both are of the same pipeline state, or the same bytes."""
+        return any(
+            self.tags.get(key) and self.tags.get(key) == other.tags.get(key)
+            for key in (PIPELINE, MODEL_MD5)
+        )
 
     @property
     def lock_md5(self) -> str | None:
@@ -90,16 +139,32 @@ class Version:
             return {}
 
 
+@dataclass(frozen=True)
+class Model:
+    """A registered model, as one request has read it."""
+
+    aliases: dict[str, int]
+    tags: dict[str, str]
+
+
 class Registry(Protocol):
     """What promotion needs of a registry."""
 
-    def versions(self) -> list[Version]: ...
+    def model(self) -> Model: ...
 
-    def holder(self, alias: str) -> int | None: ...
+    def versions(self) -> list[Version]: ...
 
     def set_alias(self, alias: str, number: int) -> None: ...
 
     def tag(self, number: int, tags: dict[str, str]) -> None: ...
+
+    def untag(self, number: int, keys: list[str]) -> None: ...
+
+    def tag_model(self, tags: dict[str, str]) -> None: ...
+
+
+class FilesGoneError(Exception):
+    """MLflow does not have the files of a version; the text says what it has said."""
 
 
 class MLflowRegistry:
@@ -109,6 +174,14 @@ class MLflowRegistry:
         self._client = client
         self._uri = tracking_uri
         self.name = name
+
+    def model(self) -> Model:
+        """Its aliases and tags."""
+        with tracking_errors(self._uri):
+            found = self._client.get_registered_model(self.name)
+        return Model(
+            {alias: int(number) for alias, number in found.aliases.items()}, dict(found.tags)
+        )
 
     def versions(self) -> list[Version]:
         """Every version, oldest first."""
@@ -154,6 +227,16 @@ class MLflowRegistry:
             for key, value in tags.items():
                 self._client.set_model_version_tag(self.name, str(number), key, value)
 
+    def untag(self, number: int, keys: list[str]) -> None:
+        with tracking_errors(self._uri):
+            for key in keys:
+                self._client.delete_model_version_tag(self.name, str(number), key)
+
+    def tag_model(self, tags: dict[str, str]) -> None:
+        with tracking_errors(self._uri):
+            for key, value in tags.items():
+                self._client.set_registered_model_tag(self.name, key, value)
+
     def ensure(self) -> None:
         """Create the registered model if there is none."""
         with tracking_errors(self._uri):
@@ -180,12 +263,27 @@ class MLflowRegistry:
         return _version(made)
 
     def download(self, number: int, folder: Path) -> Path:
-        """The files of a version."""
-        with tracking_errors(self._uri):
-            folder.mkdir(parents=True, exist_ok=True)
+        """The files of a version.
+
+        Raises:
+            FilesGoneError: it has none any more.
+            RunFailed: TrackingDenied or TrackingUnreachable.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
             # A models:/ address would be looked up in whatever registry is the global one.
             uri = self._client.get_model_version_download_uri(self.name, str(number))
-            return Path(download_artifacts(uri, dst_path=str(folder), tracking_uri=self._uri))
+            path = Path(download_artifacts(uri, dst_path=str(folder), tracking_uri=self._uri))
+        except MlflowException as error:
+            failure = tracking_failure(error, self._uri)
+            if failure.reason in (Reason.TRACKING_DENIED, Reason.TRACKING_UNREACHABLE):
+                raise failure from error
+            raise FilesGoneError(failure.message) from error
+        except (OSError, ValueError) as error:
+            raise FilesGoneError(" ".join(str(error).split())[:300]) from error
+        if path.is_dir() and not any(path.iterdir()):
+            raise FilesGoneError("MLflow has no files of it")
+        return path
 
 
 def _version(item: ModelVersion) -> Version:

@@ -9,6 +9,7 @@ from retrain_core.status import timestamp
 from retrain_core.verdict.finding import REMEDIES, Finding, could_look
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import CRON_JOB, Object
+from retrain_operator.plan.became import PROMOTED
 from retrain_operator.plan.schedule.checks import failure_of, last_check, unread
 from retrain_operator.plan.schedule.clocks import last_tick, next_tick
 from retrain_operator.plan.schedule.concurrency import active
@@ -154,6 +155,7 @@ def _summary(run: Object) -> Object:
         "name": objects.name(run),
         "trigger": (status.get("trigger") or {}).get("name"),
         "reason": reason_of(status),
+        "promotion": (objects.any_condition(run, PROMOTED) or {}).get("reason"),
         "startTime": status.get("startTime"),
         "completionTime": status.get("completionTime"),
     }

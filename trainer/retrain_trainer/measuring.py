@@ -1,0 +1,144 @@
+"""Measures another version as the evaluation of today's pipeline does, once for each measure."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from retrain_trainer.pipeline.champion import NotComparableError, measure, stored_model
+from retrain_trainer.pipeline.evaluation import Evaluation, evaluation_of
+from retrain_trainer.pipeline.plan import Plan
+from retrain_trainer.pipeline.project import Output, Project
+from retrain_trainer.registry.versions import (
+    EVALUATION_DATA,
+    FEATURES,
+    JOB_UID,
+    MEASURED,
+    MODEL_MD5,
+    MODEL_OUTPUT_MD5,
+    FilesGoneError,
+    MLflowRegistry,
+    Version,
+)
+from retrain_trainer.report import Reporter
+
+MEASURES_KEPT = 20
+"""Of a version; each is a measure on other data."""
+
+
+@dataclass(frozen=True)
+class ChampionMeter:
+    """What measuring needs."""
+
+    registry: MLflowRegistry
+    project: Project
+    plan: Plan
+    model: Output
+    metric: str
+    metrics_file: str
+    remember: bool
+    """Whether a measure that was taken before counts."""
+    python: str
+    """Digest of the environment of the stages."""
+    environment: Mapping[str, str]
+    report: Reporter
+    scratch: Path
+
+    def measure(self, other: Version) -> tuple[float | None, str]:
+        """The metric of ``other`` today, or None and why there is none.
+
+        Raises:
+            RunFailed: what may go well another time.
+        """
+        kept = _kept(other)
+        if self.remember and self._identity in kept:
+            return kept[self._identity], ""
+        try:
+            value = self._measure(other)
+        except NotComparableError as error:
+            return None, str(error)
+        kept = {key: kept[key] for key in list(kept)[1 - MEASURES_KEPT :]}
+        text = json.dumps(kept | {self._identity: value})
+        self.registry.tag(other.number, {MEASURED: text})
+        return value, ""
+
+    @cached_property
+    def _evaluation(self) -> Evaluation:
+        return evaluation_of(self.project, self.plan, self.model, self.metrics_file)
+
+    @cached_property
+    def _identity(self) -> str:
+        parts = (self._evaluation.identity, self.python, self.metrics_file, self.metric)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+    def _measure(self, other: Version) -> float:
+        if self._evaluation.why_not:
+            raise NotComparableError(self._evaluation.why_not)
+        self._refuse_foreign_features(other)
+        self.report.note(f"evaluating version {other.number} on today's data")
+        return measure(
+            self.project,
+            self._evaluation,
+            model=self.model,
+            other=self._bytes(other),
+            metric=self.metric,
+            metrics_file=self.metrics_file,
+            scratch=self.scratch / f"project-{other.number}",
+            environment=self.environment,
+        )
+
+    def _refuse_foreign_features(self, other: Version) -> None:
+        """What feature stages make today is for today's model, unless they are the same."""
+        today = self._evaluation
+        if JOB_UID not in other.tags:
+            raise NotComparableError(
+                "it was not registered by Retrain, so that nothing is known of its pipeline"
+            )
+        if other.tags.get(FEATURES) == today.features:
+            return
+        if today.features and other.tags.get(EVALUATION_DATA) != today.data:
+            names = ", ".join(today.feature_stages)
+            raise NotComparableError(
+                f"what the evaluation reads is made by {names}, with another command, code or"
+                " parameters than for that version: its model does not know such features"
+            )
+
+    def _bytes(self, other: Version) -> Path:
+        """The model of ``other``: from the DVC store, by its hash, else from MLflow."""
+        folder = self.scratch / f"v{other.number}"
+        md5 = other.tags.get(MODEL_OUTPUT_MD5)
+        stored = folder / "stored" / Path(self.model.fs_path).name
+        if md5 and stored_model(self.project, self.model, md5, stored):
+            return stored
+        if md5 and md5 != other.tags.get(MODEL_MD5):
+            raise NotComparableError("the folder that its model lies in is not in the store")
+        try:
+            files = self.registry.download(other.number, folder / "mlflow")
+        except FilesGoneError as error:
+            raise NotComparableError(f"its files are gone: {error}") from error
+        if self.model.hash_info.isdir:
+            return files
+        names = {PurePosixPath(other.model_path or "").name, Path(self.model.fs_path).name}
+        found = [files / name for name in sorted(names) if name and (files / name).is_file()]
+        inside = list(files.iterdir())
+        if not found and len(inside) == 1 and inside[0].is_file():
+            found = inside
+        if not found:
+            raise NotComparableError(
+                f"its files in MLflow are no {Path(self.model.fs_path).name}, but"
+                f" {', '.join(sorted(path.name for path in inside)[:5])}"
+            )
+        return found[0]
+
+
+def _kept(version: Version) -> dict[str, float]:
+    """Measures of ``version`` by their identity; what makes no sense is left out."""
+    try:
+        said = json.loads(version.tags.get(MEASURED, "{}"))
+        found = {str(key): float(value) for key, value in said.items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
+    return {key: value for key, value in found.items() if math.isfinite(value)}
