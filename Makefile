@@ -18,8 +18,7 @@ demo: .venv-local ## Train examples/iris four times and see what becomes of each
 ##@ Develop
 
 PREPARE := PYTHONPATH=tests python tests/prepare.py
-# As many processes as there are cores: more of them only get into each other's way.
-PYTEST := pytest -n logical --maxprocesses 4 --dist worksteal --durations 15
+PYTEST := pytest -n auto --maxprocesses 4 --dist worksteal --durations 15
 
 .PHONY: test
 test: .venv-dev ## Run what a change can break; servers that tests need are built into ~/.cache/retrain

@@ -3,6 +3,7 @@
 A lane is what its tests need. It is a mark too: `pytest -m "api and not exhaustive"`.
 """
 
+import os
 from collections import defaultdict
 from pathlib import Path, PurePath
 
@@ -93,6 +94,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{lane}: {needs}")
     config.addinivalue_line("markers", EXHAUSTIVE)
     config.pluginmanager.register(Lanes(), "lanes-of-this-run")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: tests of api and node wait for other processes most of their time."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(tryfirst=True)

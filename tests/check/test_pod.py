@@ -119,6 +119,7 @@ def test_a_folder_that_looks_like_a_repository_runs_nothing(team: Team) -> None:
     assert not ran.exists()
 
 
+@pytest.mark.exhaustive
 def test_a_look_that_hangs_takes_its_share_of_the_time_and_none_of_the_others(team: Team) -> None:
     team.timeout, team.forked = 60, False
     with silent_server() as (_, upstream):

@@ -35,6 +35,7 @@ def test_a_suspended_run_stops_and_goes_on_where_it_was(team: Team) -> None:
     assert len(team.client().search_model_versions(f"name='{team.name}'")) == 1
 
 
+@pytest.mark.exhaustive
 def test_a_run_that_takes_too_long_ends_at_its_deadline(team: Team) -> None:
     team.apply("toy", gated(team, timeoutSeconds=25))
     status = team.finished("toy")
@@ -43,6 +44,7 @@ def test_a_run_that_takes_too_long_ends_at_its_deadline(team: Team) -> None:
     assert team.client().get_run(status["mlflow"]["runID"]).info.status == "KILLED"
 
 
+@pytest.mark.exhaustive
 def test_an_upgrade_of_the_chart_leaves_a_run_in_flight_alone(team: Team, kubectl: Kubectl) -> None:
     team.apply("toy", gated(team))
     pod = team.pod_in_stage("toy", "train")

@@ -94,6 +94,7 @@ def test_a_run_with_requirements_from_a_folder_of_wheels(world: World, trainer: 
     assert "dvc" not in packages
 
 
+@pytest.mark.exhaustive
 def test_a_run_whose_requirement_cannot_be_had_says_so(world: World, trainer: Container) -> None:
     world.repository.commit({"requirements.txt": "retrain_delta\n"})
     ended = pods(world, trainer, python={"requirements": "requirements.txt"}).run()
