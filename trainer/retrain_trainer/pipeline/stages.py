@@ -18,6 +18,7 @@ from retrain_trainer.capture import Tail, captured
 from retrain_trainer.interrupt import Interruption
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.errors import pipeline_failure, stage_failure
+from retrain_trainer.pipeline.links import refuse_outward_outputs
 from retrain_trainer.pipeline.project import Project, commands
 from retrain_trainer.report import Reporter
 
@@ -84,6 +85,7 @@ def plan_stages(project: Project, targets: Collection[str], forced: Collection[s
             f"spec.dvc.force: no stage {', '.join(unknown)}; known: {', '.join(plan.stages)}",
         )
     _refuse_lost_dependencies(project, ordered)
+    refuse_outward_outputs(project, ordered)
     return plan
 
 
