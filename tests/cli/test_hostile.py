@@ -130,6 +130,20 @@ def test_a_relative_link_out_of_the_tree_means_what_it_says(laptop: Laptop, tmp_
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("smoke", [[], ["--smoke"]], ids=["run", "smoke"])
+def test_no_stage_writes_its_output_through_a_link_out_of_the_tree(
+    laptop: Laptop, tmp_path: Path, smoke: list[str]
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (laptop.project / "models").symlink_to("../elsewhere")
+    (laptop.project / ".gitignore").write_text("/data/processed.csv\n/data/raw.csv\n")
+    laptop.commit()
+    done = laptop.run(*smoke)
+    assert done.returncode == 11, done.stderr
+    assert "a link leads its output models/model.json out of the repository" in done.stderr
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_smoke_inputs_replace_a_link_not_the_file_it_leads_to(
     laptop: Laptop, tmp_path: Path
 ) -> None:

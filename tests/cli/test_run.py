@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from support.toy import IMPORT, toy_spec
 
@@ -125,6 +126,40 @@ def test_a_failing_smoke_has_an_exit_code_of_its_own(laptop: Laptop) -> None:
     assert done.returncode == 70
     assert "SmokeFailed" in done.stderr
     assert "no luck" in done.stderr
+
+
+def test_stages_see_the_commit_and_what_is_not_in_it_is_marked(laptop: Laptop) -> None:
+    asked = "git describe --always --dirty --tags; git ls-files | wc -l; git rev-parse HEAD"
+    text = (laptop.project / "dvc.yaml").read_text()
+    (laptop.project / "dvc.yaml").write_text(
+        text.replace("cmd: python src/train.py", f"cmd: [python src/train.py, '{asked}']")
+    )
+    # DVC would pin the import, which changes its file.
+    (laptop.project / "data/raw.csv.dvc").unlink()
+    (laptop.project / "data/raw.csv").write_text("1\n")
+    laptop.git("add", "--force", "data/raw.csv")
+    commit = laptop.commit()
+    laptop.git("tag", "v1")
+    files = len(laptop.git("ls-files").splitlines())
+    smoke = laptop.run("--smoke", "-v")
+    clean = laptop.run("-v")
+    for done in (smoke, clean):
+        assert done.returncode == 0, done.stderr
+        said = [line.strip() for line in done.stderr.splitlines()]
+        assert "v1" in said, done.stderr
+        assert {str(files), commit} <= set(said)
+    (laptop.project / "params.yaml").write_text("train:\n  lr: 0.9\n")
+    dirty = laptop.run("-v")
+    assert "v1-dirty" in dirty.stderr.split()
+    told = "1 file changed: params.yaml"
+    assert f"uncommitted work is trained on: {told}" in dirty.stderr
+    client = MlflowClient(f"sqlite:///{laptop.project}/.retrain/mlflow/mlflow.db")
+    first, second = (client.get_model_version("toy", number) for number in ("1", "2"))
+    assert "retrain.dev/dirty" not in first.tags
+    assert "retrain.dev/dirty" not in client.get_run(first.run_id).data.tags
+    for tags in (second.tags, client.get_run(second.run_id).data.tags):
+        assert tags["retrain.dev/dirty"] == "true"
+        assert tags["retrain.dev/uncommitted"] == told
 
 
 def test_data_that_are_only_in_the_local_cache_are_found(laptop: Laptop) -> None:

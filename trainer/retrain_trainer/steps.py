@@ -123,7 +123,7 @@ class Training:
         found, self.edited = take_work_tree(self.job, self.project, self.report, self.plan.sources)
         self.uncommitted = str(found) if found else None
         if self.uncommitted:
-            self.report.warn(f"trained on what is not committed: {self.uncommitted}")
+            self.report.warn(f"uncommitted work is trained on: {self.uncommitted}")
             self.run.mark_uncommitted(self.uncommitted)
 
     def prepare_environment(self) -> None:

@@ -26,9 +26,10 @@ def original_settings(root: Path) -> OriginalSettings:
 
 def link_outside(stages: Iterable[Stage], copy: Path, original: Path) -> None:
     """Let relative dependencies that lead out of ``copy`` mean what they mean in ``original``."""
+    top = next((folder for folder in (copy, *copy.parents) if (folder / ".git").exists()), copy)
     for stage in stages:
         for dep in stage.deps:
-            if dep.protocol != "local" or Path(dep.fs_path).is_relative_to(copy):
+            if dep.protocol != "local" or Path(dep.fs_path).is_relative_to(top):
                 continue
             link = Path(dep.fs_path)
             real = Path(os.path.normpath(original / os.path.relpath(link, copy)))

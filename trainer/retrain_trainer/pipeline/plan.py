@@ -11,6 +11,7 @@ from dvc.stage import PipelineStage, Stage
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.pipeline.errors import pipeline_failure
+from retrain_trainer.pipeline.links import refuse_outward_outputs
 from retrain_trainer.pipeline.project import Project, commands, local_path, related
 from retrain_trainer.pipeline.unfetched import refuse_unfetched
 
@@ -69,6 +70,7 @@ def plan_stages(project: Project, targets: Collection[str], forced: Collection[s
         )
     refuse_unfetched(project, ordered)
     _refuse_lost_dependencies(project, ordered)
+    refuse_outward_outputs(project, ordered)
     return plan
 
 

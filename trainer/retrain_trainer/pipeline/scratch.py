@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+from retrain_trainer.pipeline.links import top_of
+
 SKIPPED = {".dvc": {"cache", "tmp"}}
 HOME = ".retrain"
 
@@ -12,7 +14,7 @@ def copy_repository(root: Path, scratch: Path) -> Path:
 
     Git must not find another one above ``scratch``, nor a stage write into ours.
     """
-    top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
+    top = top_of(root)
 
     def ignored(folder: str, names: list[str]) -> set[str]:
         return set(names) & {HOME, *SKIPPED.get(Path(folder).name, ())}
