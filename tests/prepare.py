@@ -12,16 +12,17 @@ from cluster.lifecycle import check_namespaces
 from cluster.programs import KUBERNETES, KWOK, NODE_PROGRAMS, PROBE, install_node_packages
 from images.fixtures import build
 from install.rendering import HELM
-from servers.binaries import VERSITYGW, MissingRequirement, prometheus_binary
+from servers.binaries import VERSITYGW, MissingRequirement, program, prometheus_binary
 
 
 def main() -> None:
-    for program in (VERSITYGW, HELM, KUBERNETES, KWOK, PROBE):
-        attempt(program.name, program.path.exists(), program.binary)
+    for built in (VERSITYGW, HELM, KUBERNETES, KWOK, PROBE):
+        attempt(built.name, built.path.exists(), built.binary)
+    attempt("git-lfs", True, lambda: program("git-lfs", "git-lfs"))
     attempt("Prometheus", True, prometheus_binary)
     if attempt("a node", True, check_namespaces):
-        for program in NODE_PROGRAMS:
-            attempt(program.name, program.path.exists(), program.binary)
+        for built in NODE_PROGRAMS:
+            attempt(built.name, built.path.exists(), built.binary)
         attempt("a node's packages", True, install_node_packages)
     with tempfile.TemporaryDirectory() as folder:
         attempt("the images", True, lambda: build(Path(folder)))

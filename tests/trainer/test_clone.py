@@ -14,6 +14,8 @@ from retrain_trainer import git_clone, git_history
 from retrain_trainer.git_access import GitSecret
 from retrain_trainer.git_clone import clone_commit
 from retrain_trainer.git_submodules import reachable, same_host
+from servers.binaries import program
+from servers.fixtures import requirements
 from servers.git_https import GitHttpsServer, git_https_server
 from servers.git_lfs import keep_in_lfs
 from servers.git_repos import BareRepository, Gitlink, git_environment
@@ -277,6 +279,12 @@ def test_credentials_are_for_one_server(url: str, other: str, same: bool) -> Non
     assert same_host(url, other) is same
 
 
+@pytest.fixture(scope="module")
+def git_lfs() -> None:
+    with requirements():
+        program("git-lfs", "git-lfs")
+
+
 def in_lfs(cloning: Cloning, *contents: str, **files: str) -> BareRepository:
     """A repository whose files 0.csv, 1.csv ... are kept by Git LFS."""
     repository = cloning.repository({**LFS, **files})
@@ -286,6 +294,7 @@ def in_lfs(cloning: Cloning, *contents: str, **files: str) -> BareRepository:
     return repository
 
 
+@pytest.mark.usefixtures("git_lfs")
 def test_files_of_git_lfs_are_there_in_submodules_too(cloning: Cloning) -> None:
     lib = in_lfs(cloning, "lib\n")
     repository = in_lfs(cloning, "one\n", "two\n")
@@ -300,6 +309,7 @@ def test_files_of_git_lfs_are_there_in_submodules_too(cloning: Cloning) -> None:
     assert ask(target, "status", "--short") == ""
 
 
+@pytest.mark.usefixtures("git_lfs")
 def test_a_file_that_the_server_of_git_lfs_lacks_ends_the_run_by_its_name(
     cloning: Cloning,
 ) -> None:
@@ -311,6 +321,7 @@ def test_a_file_that_the_server_of_git_lfs_lacks_ends_the_run_by_its_name(
     assert "data/0.csv" not in said.partition(":")[0]
 
 
+@pytest.mark.usefixtures("git_lfs")
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
@@ -335,6 +346,7 @@ def test_the_server_of_git_lfs_is_asked_over_https_with_the_password_of_its_host
     assert " 200 " not in asked
 
 
+@pytest.mark.usefixtures("git_lfs")
 def test_files_that_lfsconfig_excepts_stay_pointers_and_are_told(cloning: Cloning) -> None:
     config = {".lfsconfig": "[lfs]\n\tfetchexclude = data/1.csv\n"}
     target = cloning.clone(in_lfs(cloning, "one\n", "two\n", **config))
