@@ -14,7 +14,7 @@ from cluster.programs import KUBERNETES, KWOK, NODE_PROGRAMS, PROBE, install_nod
 from images.fixtures import build
 from install.rendering import HELM
 from lanes import LANES
-from servers.binaries import VERSITYGW, MissingRequirement, prometheus_binary
+from servers.binaries import VERSITYGW, MissingRequirement, program, prometheus_binary
 
 PROGRAMS = {
     "unit": (HELM,),
@@ -27,13 +27,15 @@ PROGRAMS = {
 
 def main() -> None:
     lanes = sys.argv[1:] or [*LANES]
-    for program in dict.fromkeys(program for lane in lanes for program in PROGRAMS[lane]):
-        attempt(program.name, program.path.exists(), program.binary)
+    for built in dict.fromkeys(built for lane in lanes for built in PROGRAMS[lane]):
+        attempt(built.name, built.path.exists(), built.binary)
+    if {"unit", "stores"} & {*lanes}:
+        attempt("git-lfs", True, lambda: program("git-lfs", "git-lfs"))
     if {"stores", "node", "bed"} & {*lanes}:
         attempt("Prometheus", True, prometheus_binary)
     if {"node", "bed"} & {*lanes} and attempt("a node", True, check_namespaces):
-        for program in NODE_PROGRAMS:
-            attempt(program.name, program.path.exists(), program.binary)
+        for built in NODE_PROGRAMS:
+            attempt(built.name, built.path.exists(), built.binary)
         attempt("a node's packages", True, install_node_packages)
     if "node" in lanes:
         with tempfile.TemporaryDirectory() as folder:

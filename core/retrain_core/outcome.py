@@ -98,7 +98,13 @@ _ROWS = (
         "Name the model's file in spec.model.artifact, or declare it under `artifacts:` in"
         " dvc.yaml.",
     ),
-    Outcome(Reason.SOURCE_NOT_FOUND, 20, False, "Check spec.source.git: url, revision and path."),
+    Outcome(
+        Reason.SOURCE_NOT_FOUND,
+        20,
+        False,
+        "Check what the message names: url, revision or path in spec.source.git, or a submodule or"
+        " a file of the repository.",
+    ),
     Outcome(
         Reason.SOURCE_DENIED,
         21,

@@ -102,6 +102,7 @@ def test_nothing_but_workspace_and_tmp_can_be_written_to(trainer: Container) -> 
 
 def test_the_trainer_has_the_programs_that_it_calls(trainer: Container) -> None:
     assert trainer.output("git", "--version").startswith("git version 2.")
+    assert trainer.output("git", "lfs", "version").startswith("git-lfs/3.")
     assert "OpenSSH" in trainer.run("ssh", "-V").stderr
     assert trainer.output("/opt/trainer/bin/uv", "--version").startswith("uv ")
     # Of another owner, as on a mounted claim.

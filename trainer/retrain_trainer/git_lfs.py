@@ -38,6 +38,8 @@ def fetch_lfs_files(git: Git) -> list[str]:
     only = ("-c", "lfs.skipDownloadErrors=false", *endpoint)
     fetched = git.attempt(*only, "lfs", "fetch", "origin", "HEAD")
     placed = git.attempt(*only, "lfs", "checkout")
+    # It places what only looks like a pointer, too.
+    git.attempt("checkout", "--quiet", "--force", "HEAD", "--", ".")
     # It brings programs that git would run in a stage that commits.
     shutil.rmtree(git.folder / ".git" / "hooks", ignore_errors=True)
     left = _pointers(git)

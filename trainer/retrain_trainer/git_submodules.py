@@ -73,7 +73,7 @@ def _names(git: Git) -> dict[str, str]:
 
 
 def _source(path: str, url: str, commit: str, parent: GitSource) -> GitSource:
-    url = _reachable(url, parent.url)
+    url = reachable(url, parent.url)
     shown = without_userinfo(url)
     plain = url.startswith("http://") and not parent.url.startswith("http://")
     try:
@@ -85,7 +85,7 @@ def _source(path: str, url: str, commit: str, parent: GitSource) -> GitSource:
         raise refused(path, f"its URL {shown} {why}") from None
 
 
-def _reachable(url: str, parent: str) -> str:
+def reachable(url: str, parent: str) -> str:
     """``url``; over https if it is an ssh URL of the host that ``parent`` is read from so.
 
     Whoever cloned with a key wrote it; the Secret of the spec is a token for https.

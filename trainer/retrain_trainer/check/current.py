@@ -14,6 +14,7 @@ from retrain_core.verdict.finding import Finding
 from retrain_trainer.check import http
 from retrain_trainer.check.look import NotSeen, Setting
 from retrain_trainer.check.repository import Repository
+from retrain_trainer.pointers import is_pointer
 from retrain_trainer.profile import NotATableError, table_at
 
 DOWNLOAD_SECONDS = 120.0
@@ -44,6 +45,10 @@ def read_current(current: str, setting: Setting, repository: Repository) -> Curr
         raise NotSeen(Finding.DATA_NOT_FOUND, f"there is no {shown}") from None
     if file.is_dir():
         raise NotSeen(Finding.NOT_A_TABLE, f"{shown} is a folder")
+    if is_pointer(file):
+        raise NotSeen(
+            Finding.NOT_A_TABLE, f"{shown} is kept by Git LFS, and a check reads only git's pointer"
+        )
     with open(file, "rb") as content:
         digest = hashlib.file_digest(
             content, lambda: hashlib.md5(usedforsecurity=False)

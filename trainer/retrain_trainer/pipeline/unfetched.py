@@ -12,6 +12,9 @@ from retrain_trainer.git_access import git_settings, without_git
 from retrain_trainer.pipeline.project import Project
 from retrain_trainer.pointers import pointers_below, some_of
 
+_EMPTY = "which is a git submodule and empty here: run `git submodule update --init`"
+_POINTERS = "of which only the pointer of Git LFS is here, not the content: run `git lfs pull`"
+
 
 def refuse_unfetched(project: Project, stages: Iterable[Stage]) -> None:
     """Make sure that no stage would train on a pointer file or an empty submodule.
@@ -32,18 +35,16 @@ def refuse_unfetched(project: Project, stages: Iterable[Stage]) -> None:
                 if folder.is_relative_to(path) or path.is_relative_to(folder)
             ]
             if lost:
-                _refuse(project, stage, lost, "submodules", "git submodule update --init")
+                raise _refusal(project, stage, lost, _EMPTY)
             pointers = [found for found in pointers_below(path) if str(found) not in outputs]
             if pointers:
-                _refuse(project, stage, pointers, "pointer files of Git LFS", "git lfs pull")
+                raise _refusal(project, stage, pointers, _POINTERS)
 
 
-def _refuse(project: Project, stage: Stage, paths: Iterable[Path], what: str, command: str) -> None:
+def _refusal(project: Project, stage: Stage, paths: Iterable[Path], what: str) -> RunFailed:
     names = some_of(project.relative(str(path)) for path in paths)
-    raise RunFailed(
-        Reason.SOURCE_NOT_FOUND,
-        f"stage {stage.addressing} depends on {names}, {what} whose contents are not there:"
-        f" run `{command}`",
+    return RunFailed(
+        Reason.SOURCE_NOT_FOUND, f"stage {stage.addressing} depends on {names}, {what}"
     )
 
 
