@@ -101,7 +101,7 @@ def _replace_inputs(project: Path, smoke: Smoke) -> None:
 
 
 def _environment(search_path: str, state: Path) -> Mapping[str, str]:
-    """Code that logs to MLflow logs to a folder that is thrown away."""
+    """Code that logs to MLflow logs to a folder that is thrown away, whatever the shell says."""
     return {
         "PATH": search_path,
         "PYTHONUNBUFFERED": "1",
