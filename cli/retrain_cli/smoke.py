@@ -96,7 +96,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _environment(python: Mapping[str, str], state: Path) -> Mapping[str, str]:
-    """Code that logs to MLflow logs to a folder that is thrown away."""
+    """Code that logs to MLflow logs to a folder that is thrown away, whatever the shell says."""
     return {
         **python,
         "PYTHONUNBUFFERED": "1",

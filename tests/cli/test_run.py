@@ -264,3 +264,43 @@ def test_stages_with_another_mlflow_get_a_server(laptop: Laptop, tmp_path: Path)
     done = laptop.run("-v", PATH=f"{bare / 'bin'}:{os.environ['PATH']}")
     assert done.returncode == 0, done.stderr
     assert "uri http://127.0.0.1:" in done.stderr
+
+
+def test_what_the_shell_says_of_mlflow_and_what_the_code_chooses_stay_below_retrain(
+    laptop: Laptop,
+) -> None:
+    (laptop.project / "src/train.py").write_text(
+        (laptop.project / "src/train.py").read_text()
+        + "import mlflow\nmlflow.set_experiment('churn')\nmlflow.log_text('text', 'own.txt')\n"
+    )
+    laptop.write(toy_spec(mlflow={"experiment": "Default"}))
+    laptop.commit()
+    shell = {
+        "MLFLOW_RUN_ID": "0" * 32,
+        "MLFLOW_EXPERIMENT_NAME": "of the shell",
+        "MLFLOW_TRACKING_URI": "http://127.0.0.1:1",
+        "MLFLOW_REGISTRY_URI": "http://127.0.0.1:1",
+    }
+    before = laptop.digest()
+    smoke = laptop.run("--smoke", **shell)
+    assert smoke.returncode == 0, smoke.stderr
+    done = laptop.run(**shell)
+    assert done.returncode == 0, done.stderr
+    again = laptop.run(**shell)
+    assert again.stderr.count("UpToDate") == 1, again.stderr
+    assert laptop.digest() == before
+    files = laptop.project / ".retrain/mlflow/artifacts"
+    assert list(files.glob("0/*/artifacts/model/model.json"))
+    assert list(files.glob("*/*/artifacts/own.txt"))
+
+
+def test_code_with_a_store_of_its_own_trains_and_is_told_what_is_missing(laptop: Laptop) -> None:
+    (laptop.project / "src/train.py").write_text(
+        (laptop.project / "src/train.py").read_text()
+        + "import mlflow\nmlflow.set_tracking_uri('sqlite:///mlflow.db')\n"
+        + "mlflow.log_param('a', 1)\n"
+    )
+    done = laptop.run()
+    assert done.returncode == 0, done.stderr
+    assert "mlflow.set_tracking_uri('sqlite:///mlflow.db')" in done.stderr
+    assert "not in the MLflow store of this training" in done.stderr

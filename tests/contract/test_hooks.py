@@ -1,11 +1,14 @@
 """Each undocumented hook that we rely on: these fail when a pinned version moves.
 
 The rest of reference/dvc-mlflow.md 13 is covered where it is used: resume, SIGTERM, outputs that
-are not written, child runs and refusals in tests/trainer.
+are not written and refusals in tests/trainer.
 """
 
 import inspect
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,8 @@ from dvc.utils.serialize import MODIFIERS
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from retrain_trainer.tracking.client import connect
+from retrain_trainer.tracking.variables import PARENT, PARENT_RUN_ID, STAGE, Parent, stage_variables
 from support.toy import toy_files, write_files
 
 
@@ -132,3 +137,37 @@ def test_a_plain_artifact_can_become_a_version_and_missing_names_are_told_apart(
     with pytest.raises(MlflowException) as missing_alias:
         client.get_model_version_by_alias("m", "champion")
     assert missing_alias.value.error_code == "INVALID_PARAMETER_VALUE"
+
+
+def test_every_run_that_code_starts_has_the_tags_of_the_context_and_keeps_its_files_where_told(
+    tmp_path: Path,
+) -> None:
+    uri = f"sqlite:///{tmp_path / 'store' / 'mlflow.db'}"
+    client = connect(uri)
+    code = (
+        "import mlflow\n"
+        "with mlflow.start_run(run_name='first'):\n"
+        "    mlflow.start_run(nested=True); mlflow.end_run()\n"
+        "mlflow.set_experiment('theirs')\n"
+        "mlflow.log_param('a', 1)\n"
+    )
+    parent = Parent("0" * 32, "ours", "iris", 1, "abc")
+    environment = os.environ | stage_variables(parent, "train") | {"MLFLOW_TRACKING_URI": uri}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
+    experiments = {found.experiment_id: found for found in client.search_experiments()}
+    runs = client.search_runs(
+        list(experiments),
+        filter_string=f"tags.`{PARENT}` = '{parent.run_id}' and tags.`{STAGE}` = 'train'",
+        order_by=["attributes.start_time"],
+    )
+    assert [run.info.run_name for run in runs] == ["first", "iris/train", "iris/train"]
+    assert [run.data.tags[PARENT_RUN_ID] for run in runs] == [
+        parent.run_id,
+        runs[0].info.run_id,
+        parent.run_id,
+    ]
+    assert {run.data.tags["mlflow.source.git.commit"] for run in runs} == {"abc"}
+    names = [experiments[run.info.experiment_id].name for run in runs]
+    assert names == ["ours", "ours", "theirs"]
+    root = (tmp_path / "store" / "artifacts").as_uri()
+    assert all(str(found.artifact_location).startswith(root) for found in experiments.values())

@@ -72,7 +72,8 @@ def test_iris_is_trained_once_though_its_first_pod_dies(
     client = world.client()
     experiment = client.get_experiment_by_name(world.name)
     assert experiment is not None
-    (run,) = client.search_runs([experiment.experiment_id])
+    ours = "tags.`retrain.dev/run` = 'toy'"
+    (run,) = client.search_runs([experiment.experiment_id], filter_string=ours)
     assert run.info.status == "FINISHED"
     assert run.data.params["train.C"] == "0.1"
     assert run.data.metrics["f1_macro"] > 0.8

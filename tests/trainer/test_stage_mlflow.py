@@ -1,14 +1,23 @@
-"""What the MLflow calls of a stage's code become, in tables."""
+"""What the MLflow calls of a stage's code become, in tables and on a store of one process."""
 
 import json
+from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from retrain_core.outcome import Reason, RunFailed
+from retrain_core.spec import TrainingRunSpec
+from retrain_trainer.job import Job
+from retrain_trainer.registry.register import register
+from retrain_trainer.registry.versions import JOB_UID, MLflowRegistry, Version
 from retrain_trainer.tracking.children import copies
 from retrain_trainer.tracking.client import connect
 from retrain_trainer.tracking.hints import advised, code_hints
+from retrain_trainer.tracking.record import record_metrics
+from retrain_trainer.tracking.run import TrackedRun, find_or_open
 from retrain_trainer.tracking.variables import Parent, forget_choices, stage_variables
+from support.toy import toy_spec
 
 PARENT = Parent("run", "iris", "iris-x7k2p", 2, "abc")
 
@@ -108,3 +117,73 @@ def test_a_tracking_uri_that_is_no_store_is_told_in_a_sentence(uri: str) -> None
     with pytest.raises(RunFailed) as caught:
         connect(uri)
     assert caught.value.reason is Reason.INVALID_SPEC
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="module")
+def client(uri: str) -> MlflowClient:
+    return connect(uri)
+
+
+def opened(
+    client: MlflowClient, uri: str, uid: str, experiment: str, project: Path = Path("/project")
+) -> TrackedRun:
+    spec = TrainingRunSpec.model_validate(toy_spec(mlflow={"experiment": experiment}))
+    return find_or_open(client, Job("toy", uid, spec, project, project, uri))
+
+
+def test_a_version_of_the_code_is_adopted_once_and_again_where_its_stage_was_restored(
+    client: MlflowClient, uri: str, tmp_path: Path
+) -> None:
+    first, second = (opened(client, uri, uid, "adopted") for uid in ("first", "second"))
+    child = client.create_run(first.experiment_id)
+    client.log_text(child.info.run_id, "weights", "own/weights.txt")
+    registry = MLflowRegistry(client, uri, "toy")
+    registry.ensure()
+    registry.create(f"runs:/{child.info.run_id}/own", child.info.run_id, {})
+    model = tmp_path / "model.json"
+    model.write_text("{}")
+
+    def registered(run: TrackedRun, tags: dict[str, str], *children: str) -> Version:
+        return register(registry, run, model, {JOB_UID: run.name} | tags, children)
+
+    adopted = registered(first, {"score": "1"}, child.info.run_id)
+    assert (adopted.number, adopted.by_code, adopted.training_run) == (1, True, first.run_id)
+    assert registered(first, {"score": "1"}, child.info.run_id).number == 1
+
+    restored = registered(second, {"score": "2"}, child.info.run_id)
+    assert (restored.number, restored.training_run) == (2, second.run_id)
+    assert registry.get(1).tags["score"] == "1"
+    files = registry.download(2, tmp_path / "files")
+    assert (files / "weights.txt").read_text() == "weights"
+
+    own = registered(opened(client, uri, "third", "adopted"), {})
+    assert (own.number, own.by_code) == (3, False)
+
+
+def test_an_experiment_that_keeps_its_files_where_they_are_lost_is_refused(
+    client: MlflowClient, uri: str, tmp_path: Path
+) -> None:
+    client.create_experiment("lost", (tmp_path / "mlruns").as_uri())
+    with pytest.raises(RunFailed, match="inside the project") as caught:
+        opened(client, uri, "lost", "lost", tmp_path)
+    assert caught.value.reason is Reason.INVALID_SPEC
+
+
+def test_an_experiment_that_we_create_is_shown_as_one_of_model_training(
+    client: MlflowClient, uri: str
+) -> None:
+    run = opened(client, uri, "kind", "kind")
+    tags = run.client.get_experiment(run.experiment_id).tags
+    assert tags["mlflow.experimentKind"] == "custom_model_development"
+
+
+def test_a_metric_of_dvc_is_not_hidden_by_a_later_step(client: MlflowClient, uri: str) -> None:
+    run = opened(client, uri, "step", "step")
+    run.client.log_metric(run.run_id, "score", 0.9, step=2700)
+    record_metrics(run, {"score": 0.5})
+    assert run.client.get_run(run.run_id).data.metrics == {"score": 0.5}

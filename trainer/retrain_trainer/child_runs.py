@@ -8,12 +8,14 @@ from retrain_trainer.pipeline.code import stage_code
 from retrain_trainer.pipeline.project import Project
 from retrain_trainer.report import Reporter
 from retrain_trainer.tracking.children import (
+    Child,
     end_children,
     find_children,
     of_stage,
     read_children,
     record_children,
 )
+from retrain_trainer.tracking.experiments import local_path
 from retrain_trainer.tracking.hints import code_hints
 from retrain_trainer.tracking.run import TrackedRun
 from retrain_trainer.tracking.variables import CONTEXT, stage_variables
@@ -51,10 +53,23 @@ class ChildRuns:
                 self.report.warn(hint)
 
     def record(self, stages: Sequence[str], earlier: Collection[str] = ()) -> list[str]:
-        """Copy to our run what it lacks of what the code has logged; returns the children's ids.
+        """Copy to our run what it lacks of what the code has logged.
 
         ``earlier``: ids of those of an earlier training, for stages whose result was restored.
+
+        Returns the ids of the children whose files are kept.
         """
         children = [*read_children(self.run, earlier), *find_children(self.run)]
         record_children(self.run, children, stages)
-        return [child.run_id for child in children]
+        lost = [child for child in children if self._inside_project(child)]
+        for stage in dict.fromkeys(child.stage for child in lost):
+            self.report.warn(
+                f"what stage {stage} logged as artifacts of MLflow is not kept: its code made an"
+                " experiment with an artifact_location inside the project. Leave that out, and"
+                " name the experiment anew"
+            )
+        return [child.run_id for child in children if child not in lost]
+
+    def _inside_project(self, child: Child) -> bool:
+        path = local_path(child.artifacts)
+        return path is not None and path.is_relative_to(self.project.repo.root_dir)

@@ -30,8 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     C, max_iter = param("train.C", float), param("train.max_iter", int)
     train, _ = split(read_table(args.source))
 
-    # No set_experiment or set_tracking_uri: the trainer hands this process its own run by
-    # MLFLOW_RUN_ID, and either call would lead away from it.
+    # Alone this is a run of its own; in a training by Retrain it is a child of the training's run.
     with mlflow.start_run():
         mlflow.log_param("train.C", C)
         mlflow.log_param("train.max_iter", max_iter)
