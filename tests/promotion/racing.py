@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from retrain_core.spec import Promotion
-from retrain_trainer.registry.promote import Decision, promote, record_decision
+from retrain_trainer.registry.promote import Decision, judge_again, promote, record_decision
 from retrain_trainer.registry.versions import (
     DECISION,
     EVALUATION,
@@ -136,6 +136,9 @@ class Racer:
         self.name = name
         self.entry = entry
         self.number: int | None = None
+        self.again: int | None = None
+        """The version that it judges again, in place of one of its own."""
+        self.other_files: set[str] = set()
         self.decision: Decision | None = None
         self.measured: list[int] = []
         self.failure: BaseException | None = None
@@ -194,11 +197,21 @@ class Racer:
             self._back.release()
 
     def _attempt(self, registry: SharedRegistry) -> None:
+        if self.again is not None:
+            self.number = self.again
+            self._store.tags[self.again] |= version_tags(
+                self._store.tags[self.again][JOB_UID], self.entry.value, self.entry.data
+            )
+            mine = self._store.get(self.again)
+            decision = judge_again(registry, mine, self._policy, self._measure, self.name)
+            record_decision(registry, self._store.get(self.again), decision)
+            self.decision = decision
+            return
         if self.number is None:
             tags = version_tags(self.name, self.entry.value, self.entry.data)
             self.number = self._store.create(tags, self.entry.quality)
         mine = self._store.get(self.number)
-        decision = promote(registry, mine, self._policy, self._measure)
+        decision = promote(registry, mine, self._policy, self._measure, self.other_files)
         record_decision(registry, mine, decision)
         self.decision = decision
 
@@ -226,9 +239,11 @@ def race(
     entries: Sequence[Entry],
     policy: Promotion,
     schedule: Schedule = Schedule(),
+    others: Sequence[Racer] = (),
 ) -> list[Racer]:
-    """Let the trainings of ``entries`` race until all have ended."""
+    """Let the trainings of ``entries``, and ``others``, race until all have ended."""
     racers = [Racer(f"racer-{n}", entry, store, policy) for n, entry in enumerate(entries)]
+    racers += others
     for moves, turn in enumerate(schedule):
         running = [racer for racer in racers if not racer.done]
         if not running:
