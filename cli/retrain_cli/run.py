@@ -118,10 +118,8 @@ def _execute(
 def _job(run: TrainingRun, home: Home, options: Options, commit: str | None) -> Job:
     project, _, original = home.copy_project()
     tracking_uri = home.tracking_uri
-    local: LocalStores | None = LocalStores(original=original, write=home.remote)
     if options.publish:
         tracking_uri = _published_tracking_uri(run)
-        local = None
         dirty = changed_files(home.source)
         if dirty or commit is None:
             what = f"uncommitted changes: {', '.join(dirty[:5])}" if dirty else "no commit"
@@ -137,7 +135,7 @@ def _job(run: TrainingRun, home: Home, options: Options, commit: str | None) -> 
         project=project,
         state=home.folder,
         tracking_uri=tracking_uri,
-        local=local,
+        local=LocalStores(original, write=home.remote, publish=options.publish),
         commit=commit,
     )
 

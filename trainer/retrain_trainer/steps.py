@@ -17,8 +17,9 @@ from retrain_trainer.pipeline.metrics import Metrics, read_metrics
 from retrain_trainer.pipeline.model import model_output
 from retrain_trainer.pipeline.params import override_params, parameter_files
 from retrain_trainer.pipeline.project import Output, Project, open_project
-from retrain_trainer.pipeline.remote import check_remote
+from retrain_trainer.pipeline.remote import check_writers
 from retrain_trainer.pipeline.run_cache import pull_run_cache, push_run_cache
+from retrain_trainer.pipeline.sources import fetch_sources
 from retrain_trainer.pipeline.stages import (
     Execution,
     Plan,
@@ -94,9 +95,8 @@ class Training:
             self._model_path = found.fs_path
             self.progress.model_file = None if found.is_dir_checksum else Path(found.fs_path).name
         self.params = override_params(self.project, self.job.spec.dvc.params, "spec.dvc.params")
-        if self.project.writer is not None:
-            check_remote(self.project, self.project.writer, write=True)
-        elif self.job.spec.dvc.push:
+        check_writers(self.project, self._outs([*self.plan.stages, *self.plan.sources]))
+        if self.project.writer is None and self.job.spec.dvc.push:
             self.report.warn("there is no DVC remote: the artifacts stay in the cache alone")
         self.run.resume()
 
@@ -124,6 +124,9 @@ class Training:
                 self.report.step("update imports")
             self.imports = update_imports(self.project, self.job.spec.dvc.update, self.plan)
             objects.push(self.project, self._outs(self.imports))
+        if self.project.stores.publishes:
+            objects.complete(self.project, self._outs(self.plan.sources))
+        fetch_sources(self.project, self.plan, self._forced())
         self._save_state()
 
     def run_stages(self) -> None:
@@ -168,7 +171,10 @@ class Training:
         if self.project.writer is None:
             return
         self.report.step("push")
-        objects.push(self.project, self._outs([*self.plan.stages, *self.plan.sources]))
+        outs = self._outs([*self.plan.stages, *self.plan.sources])
+        objects.push(self.project, outs)
+        if self.project.stores.publishes:
+            objects.complete(self.project, outs)
         push_run_cache(self.project)
 
     def record(self) -> None:

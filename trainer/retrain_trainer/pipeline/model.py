@@ -62,7 +62,7 @@ def evaluation_stages(project: Project, plan: Plan, model: Output, metrics_file:
     for stage in reversed(chain):
         if any(_within(path, out.fs_path) for out in stage.outs for path in wanted):
             needed.insert(0, stage.addressing)
-            wanted.update(dep.fs_path for dep in stage.deps)
+            wanted.update(dep.fs_path for dep in stage.deps if dep.fs_path)
     return needed
 
 
@@ -87,6 +87,10 @@ def evaluation_data(project: Project, plan: Plan, model: Output, metrics_file: s
     entries = set()
     for stage in stages:
         for dep in stage.deps:
+            if not dep.fs_path:
+                # A dataset of dvc.yaml, pinned in dvc.lock.
+                entries.add((str(dep), str(_recorded(dep))))
+                continue
             is_code = (
                 dep.fs_path not in produced and Path(dep.fs_path).suffix.lower() in CODE_SUFFIXES
             )
@@ -113,7 +117,9 @@ def datasets(project: Project, plan: Plan) -> list[Dataset]:
     for stage in project.stages():
         if stage.addressing not in plan.sources:
             continue
-        source = stage.deps[0].def_path if stage.is_import else stage.addressing
+        # What a database was asked has no path.
+        dep = stage.deps[0] if stage.is_import else None
+        source = (dep.def_path or str(dep)) if dep else stage.addressing
         for out in stage.outs:
             if out.hash_info:
                 name = project.relative(out.fs_path)

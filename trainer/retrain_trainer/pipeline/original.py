@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 from dvc.config import Config
+from dvc.dependency import Dependency
 from dvc.stage import Stage
 
 from retrain_core.outcome import Reason, RunFailed
@@ -32,13 +33,21 @@ def link_outside(stages: Iterable[Stage], copy: Path, original: Path) -> None:
     """Let relative dependencies that lead out of ``copy`` mean what they mean in ``original``."""
     for stage in stages:
         for dep in stage.deps:
-            if dep.protocol != "local" or Path(dep.fs_path).is_relative_to(copy):
+            path = local_path(dep)
+            if path is None or Path(path).is_relative_to(copy):
                 continue
-            link = Path(dep.fs_path)
+            link = Path(path)
             real = Path(os.path.normpath(original / os.path.relpath(link, copy)))
             if real != link and real.exists() and not link.exists():
                 link.parent.mkdir(parents=True, exist_ok=True)
                 link.symlink_to(real)
+
+
+def local_path(dep: Dependency) -> str | None:
+    """The absolute path of ``dep``; None where it is no file of this machine: a query, a dataset
+    of dvc.yaml, something at a URL."""
+    # A query and a dataset have no file system.
+    return str(dep.fs_path) if dep.fs is not None and dep.protocol == "local" else None
 
 
 def replace_input(project: Path, target: str, source: Path) -> None:

@@ -17,7 +17,8 @@ from retrain_core.result import StageState
 from retrain_trainer.capture import Tail, captured
 from retrain_trainer.interrupt import Interruption
 from retrain_trainer.pipeline import objects
-from retrain_trainer.pipeline.errors import pipeline_failure, stage_failure
+from retrain_trainer.pipeline.errors import UNREADABLE, pipeline_failure, stage_failure
+from retrain_trainer.pipeline.original import local_path
 from retrain_trainer.pipeline.project import Project, commands
 from retrain_trainer.report import Reporter
 
@@ -72,7 +73,7 @@ def plan_stages(project: Project, targets: Collection[str], forced: Collection[s
     try:
         graph = get_active_graph(project.repo.index.graph)
         ordered: list[Stage] = plan_repro(graph, _targets(project, targets))
-    except (DvcException, OSError) as error:
+    except UNREADABLE as error:
         raise pipeline_failure(error) from error
     plan = Plan(
         stages=[stage.addressing for stage in commands(ordered)],
@@ -115,7 +116,7 @@ def _run_stage(project: Project, name: str, force: bool, execution: Execution) -
         execution.report.stage_output(line)
 
     def reproduce(stage: Stage, **_: Any) -> Stage | None:
-        above = _upstream(project, stage)
+        above = upstream(project, stage)
         # Missing outputs count as unchanged only if they can be had: the check downloads nothing.
         unchanged = not force and not stage.changed(allow_missing=True, upstream=above)
         if unchanged and objects.available(project, stage.outs):
@@ -166,10 +167,10 @@ def _refuse_lost_dependencies(project: Project, stages: list[Stage]) -> None:
     produced = list(project.producers())
     for stage in commands(stages):
         for dep in stage.deps:
-            if dep.protocol != "local" or isinstance(dep, ParamsDependency) or dep.exists:
+            path = local_path(dep)
+            if path is None or isinstance(dep, ParamsDependency) or dep.exists:
                 continue
-            path = dep.fs_path
-            if not any(_related(path, out) for out in produced):
+            if not any(related(path, out) for out in produced):
                 raise RunFailed(
                     Reason.INVALID_PIPELINE,
                     f"stage {stage.addressing} depends on {project.relative(path)}, which neither"
@@ -177,11 +178,11 @@ def _refuse_lost_dependencies(project: Project, stages: list[Stage]) -> None:
                 )
 
 
-def _related(path: str, out: str) -> bool:
+def related(path: str, out: str) -> bool:
     return path == out or path.startswith(f"{out}/") or out.startswith(f"{path}/")
 
 
-def _upstream(project: Project, stage: Stage) -> list[Stage]:
+def upstream(project: Project, stage: Stage) -> list[Stage]:
     wanted = {dep.fs_path for dep in stage.deps}
     return [
         other
@@ -197,15 +198,11 @@ def _place_dependencies(project: Project, stage: Stage) -> None:
     outs = {
         out.fs_path: out
         for dep in stage.deps
-        if not dep.exists
+        if (needed := local_path(dep)) is not None
         for path, out in project.producers().items()
-        if _related(dep.fs_path, path)
+        if related(needed, path)
     }
-    objects.place(project, [out for out in outs.values() if not out.stage.is_repo_import])
-    for out in outs.values():
-        if out.stage.is_repo_import:
-            # Its contents are in another DVC repository, which only DVC knows how to ask.
-            project.repo.pull([out.stage.addressing])
+    objects.place(project, outs.values())
 
 
 class _Seen(logging.Handler):
