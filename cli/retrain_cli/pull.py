@@ -141,24 +141,27 @@ def _open(home: Home, spec: TrainingRunSpec, stores: Stores) -> Project:
         project=home.source,
         state=home.folder,
         tracking_uri=stores.tracking_uri,
-        local=LocalStores(original=original, write=home.remote) if stores.local else None,
+        local=LocalStores(original=original, write=home.remote),
     )
-    return open_project(job)
+    # As `dvc pull` would leave it: without its contents in the cache `dvc status` is not clean.
+    return open_project(job, own_cache=True)
 
 
 def _outs(project: Project) -> list[Output]:
     """Outside of the repository nothing is written."""
     return [
-        out
-        for stage in project.stages()
-        for out in stage.outs
-        if out.is_in_repo and not stage.is_repo_import
+        out for stage in project.stages() for out in stage.outs if out.is_in_repo and out.hash_info
     ]
 
 
 def _restore(project: Project, home: Home, state: PipelineState, model: str | None) -> None:
     restore_state(project, state, everything=True)
-    objects.place(project, [out for out in _outs(project) if out.hash_info])
+    outs = _outs(project)
+    kept_back = [out for out in outs if not out.can_push and not objects.available(project, [out])]
+    objects.place(project, [out for out in outs if out not in kept_back])
+    if kept_back:
+        names = ", ".join(project.relative(out.fs_path) for out in kept_back)
+        print(f"in no store, as dvc.yaml says `push: false`: {names}; `dvc repro` makes them again")
     if model and not (home.source / model).exists():
         raise RunFailed(Reason.DATA_MISSING, f"the model {model} is not in the store")
 

@@ -126,7 +126,7 @@ def _job(
     copy = home.copy_project()
     if copy.unreadable:
         report.warn(f"files that cannot be read are left out: {', '.join(copy.unreadable[:5])}")
-    local = LocalStores(original=copy.dvc_root, write=home.remote)
+    local = LocalStores(copy.dvc_root, write=home.remote, publish=options.publish)
     job = Job(
         name=run.metadata.name or f"{run.metadata.generate_name}{uuid.uuid4().hex[:5]}",
         uid=str(uuid.uuid4()),
@@ -134,7 +134,7 @@ def _job(
         project=copy.project,
         state=home.folder,
         tracking_uri=tracking_uri,
-        local=None if options.publish else local,
+        local=local,
         commit=commit,
         work_tree=WorkTree(copy.dvc_root, copy.uncommitted),
     )

@@ -12,13 +12,15 @@ from retrain_trainer.uncommitted import Uncommitted
 class LocalStores:
     """Stores of a laptop, in place of those the manifest names.
 
-    Outputs go to the directory ``write``; the original's cache and the manifest's or the
-    repository's remote are only read from.
+    Outputs go to the directory ``write``; the original's cache, the manifest's and the repository's
+    remote are only read from.
     """
 
     original: Path
     """The DVC project that ours is a copy of: its relative remotes and imports are meant there."""
     write: Path
+    publish: bool = False
+    """Whether outputs go to the manifest's store all the same."""
 
 
 @dataclass(frozen=True)

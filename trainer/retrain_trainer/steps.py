@@ -18,9 +18,10 @@ from retrain_trainer.pipeline.imports import update_imports, why_nothing_is_new
 from retrain_trainer.pipeline.metrics import Metrics, read_metrics
 from retrain_trainer.pipeline.model_file import ModelFile, find_model
 from retrain_trainer.pipeline.params import check_params, override_params, parameter_files
+from retrain_trainer.pipeline.pinned import refuse_unpinned_datasets
 from retrain_trainer.pipeline.plan import Plan, plan_stages
 from retrain_trainer.pipeline.project import Output, Project, open_project
-from retrain_trainer.pipeline.remote import check_remote
+from retrain_trainer.pipeline.remote import check_writers
 from retrain_trainer.pipeline.results import Results
 from retrain_trainer.pipeline.stages import Execution, StageEnded, StageStarted, run_stages
 from retrain_trainer.pipeline.state import PipelineState, capture_state
@@ -106,14 +107,14 @@ class Training:
         self.project.repo._reset()
         self.plan = plan_stages(self.project, dvc.targets, dvc.force)
         check_params(self.project, self.plan)
+        refuse_unpinned_datasets(self.project, self.plan)
         if self.job.spec.model is not None:
             self.model = find_model(self.project, self.plan, self.job.spec.model)
 
     def preflight(self) -> None:
         self.report.step("preflight")
-        if self.project.writer is not None:
-            check_remote(self.project, self.project.writer, write=True)
-        elif self.job.spec.dvc.push:
+        check_writers(self.project, self._outs([*self.plan.stages, *self.plan.sources]))
+        if self.project.writer is None and self.job.spec.dvc.push:
             self.report.warn("there is no DVC remote: the artifacts stay in the cache alone")
         self._take_work_tree()
         self.child_runs = ChildRuns(self.run, self.project, self.report)
@@ -150,6 +151,8 @@ class Training:
                 self.report.step("update imports")
             self.imports = update_imports(self.project, self.job.spec.dvc.update, self.plan)
             objects.push(self.project, self._outs(self.imports))
+        if self.project.stores.publishes:
+            objects.complete(self.project, self._outs(self.plan.sources))
         self._save_state()
 
     def run_stages(self) -> None:
@@ -205,7 +208,10 @@ class Training:
         if self.project.writer is None:
             return
         self.report.step("push")
-        objects.push(self.project, self._outs([*self.plan.stages, *self.plan.sources]))
+        outs = self._outs([*self.plan.stages, *self.plan.sources])
+        objects.push(self.project, outs)
+        if self.project.stores.publishes:
+            objects.complete(self.project, outs)
 
     def measure(self) -> None:
         self.metrics = read_metrics(self.project, self.plan, self.written)

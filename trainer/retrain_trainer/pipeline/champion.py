@@ -19,7 +19,8 @@ from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.evaluation import Evaluation
 from retrain_trainer.pipeline.inputs import read_from
 from retrain_trainer.pipeline.metrics import load_numbers
-from retrain_trainer.pipeline.project import Project, commands, local_path
+from retrain_trainer.pipeline.paths import local_path
+from retrain_trainer.pipeline.project import Project, commands
 from retrain_trainer.pipeline.scratch import copy_repository
 
 

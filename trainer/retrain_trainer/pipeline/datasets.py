@@ -22,7 +22,9 @@ def datasets(project: Project, plan: Plan) -> list[Dataset]:
     for stage in project.stages():
         if stage.addressing not in plan.sources:
             continue
-        source = stage.deps[0].def_path if stage.is_import else stage.addressing
+        # What a database was asked has no path.
+        dep = stage.deps[0] if stage.is_import else None
+        source = (dep.def_path or str(dep)) if dep else stage.addressing
         for out in stage.outs:
             if out.hash_info:
                 name = project.relative(out.fs_path)

@@ -89,10 +89,10 @@ def _asked(project: Project, name: str, ask: Callable[[FileSystem, str], Answer]
         return _with(project, name, ask)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except RunFailed:
+    except RunFailed as failure:
         if name == project.writer:
             raise
-        project.silent.add(name)
+        project.silent[name] = failure
         return None
 
 

@@ -9,9 +9,11 @@ from dvc.dvcfile import FileIsGitIgnored
 from dvc.exceptions import (
     ArtifactNotFoundError,
     CyclicGraphError,
+    DvcException,
     OutputDuplicationError,
     OutputNotFoundError,
 )
+from dvc.fs import RemoteMissingDepsError
 from dvc.output import OutputDoesNotExistError
 from dvc.stage.exceptions import (
     MissingDataSource,
@@ -23,6 +25,7 @@ from dvc.utils.serialize import ParseError
 from dvc.utils.strictyaml import YAMLSyntaxError, YAMLValidationError
 
 from retrain_core.outcome import Reason, RunFailed
+from retrain_trainer.pipeline.file_system import package_of
 
 _OUT_OF_MEMORY = (-9, 137)
 _TERMINATED = (-15, 143, -2, 130)
@@ -48,6 +51,10 @@ _DENIED = (
 )
 
 
+UNREADABLE = (DvcException, OSError, ImportError, RemoteMissingDepsError)
+"""What DVC raises for a project that it cannot read."""
+
+
 def causes(error: BaseException) -> Iterator[BaseException]:
     """``error`` and what it came from, outermost first."""
     seen: set[int] = set()
@@ -68,6 +75,11 @@ def pipeline_failure(error: BaseException) -> RunFailed:
     for cause in causes(error):
         if isinstance(cause, RunFailed):
             return cause
+        if isinstance(cause, (ImportError, RemoteMissingDepsError)):
+            return _invalid(
+                "a dependency, output or import of the project needs the Python package"
+                f" {package_of(cause)}, which is not installed beside Retrain"
+            )
         if isinstance(cause, YAMLSyntaxError):
             return _invalid(f"{_relative(cause.path)} is no YAML: {_yaml_place(cause)}")
         if isinstance(cause, YAMLValidationError):

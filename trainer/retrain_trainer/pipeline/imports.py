@@ -2,12 +2,13 @@
 
 from collections.abc import Collection
 
-from dvc.exceptions import DvcException
 from dvc.stage import Stage
 from dvc.stage.exceptions import StageFileDoesNotExistError
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_trainer.pipeline.errors import store_failure
+from retrain_core.redact import without_userinfo
+from retrain_trainer.pipeline.errors import causes, store_failure
+from retrain_trainer.pipeline.file_system import package_of
 from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project
 
@@ -61,10 +62,20 @@ def _update(project: Project, stage: Stage) -> None:
         project.repo.update([stage.addressing])
     except StageFileDoesNotExistError as error:
         raise RunFailed(Reason.INVALID_SPEC, f"spec.dvc.update: {error}") from error
-    except (DvcException, OSError) as error:
-        upstream = str(stage.deps[0])
-        raise store_failure(error, upstream) or RunFailed(
-            Reason.DATA_MISSING,
-            f"{stage.addressing}: its upstream {upstream} cannot be read:"
-            f" {' '.join(str(error).split())[:300]}",
-        ) from error
+    except Exception as error:
+        # A database's driver raises what it likes.
+        raise _failure(stage, error) from error
+
+
+def _failure(stage: Stage, error: Exception) -> RunFailed:
+    upstream = without_userinfo(str(stage.deps[0]))
+    lacking = [cause for cause in causes(error) if isinstance(cause, ImportError)]
+    if lacking:
+        said = f"it needs the Python package {package_of(lacking[-1])}, which is not installed"
+        return RunFailed(Reason.DATA_MISSING, f"{stage.addressing}: {said} beside Retrain")
+    if known := store_failure(error, upstream):
+        return known
+    said = " ".join(str(list(causes(error))[-1]).split())[:300] or repr(error)
+    return RunFailed(
+        Reason.DATA_MISSING, f"{stage.addressing}: its upstream {upstream} cannot be read: {said}"
+    )

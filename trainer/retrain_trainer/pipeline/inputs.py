@@ -18,7 +18,8 @@ from dvc.stage.serialize import to_single_stage_lockfile
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.pipeline import objects
-from retrain_trainer.pipeline.project import Project, local_path, related
+from retrain_trainer.pipeline.paths import local_path, related
+from retrain_trainer.pipeline.project import Project
 
 
 @dataclass(frozen=True)

@@ -1,61 +1,64 @@
-"""Moves the contents of outputs: to the remote, from it, and into the workspace.
+"""Moves the contents of outputs: to the stores, and into the workspace.
 
 By content hash, so that outputs with `cache: false`, which `dvc push` leaves out, travel too.
 """
 
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
-from dvc.exceptions import DvcException
 from dvc.output import Output
-from dvc_data.hashfile import check, load
 from dvc_data.hashfile.hash_info import HashInfo
-from dvc_data.hashfile.tree import Tree
-from dvc_objects.errors import ObjectFormatError
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.pipeline.errors import store_failure
+from retrain_trainer.pipeline.fetch import contents, fetch, holds, in_cache
 from retrain_trainer.pipeline.project import Project
 from retrain_trainer.pipeline.remote import check_remote
+from retrain_trainer.pipeline.routes import read_from, write_to
+
+__all__ = ["available", "complete", "fetch", "in_cache", "place", "push", "unsaved"]
 
 
 def push(project: Project, outs: Iterable[Output]) -> None:
-    """Upload what ``outs`` hold, if there is a remote to write to.
+    """Upload what ``outs`` hold, each to the remote it belongs to, if there is one.
 
     Raises:
-        RunFailed: the store does not take it.
+        RunFailed: a store does not take it.
     """
-    if project.writer is None:
-        return
-    wanted = set()
+    wanted: dict[str, set[HashInfo]] = defaultdict(set)
     for out in outs:
-        if not out.hash_info or out.stage.is_repo_import or not out.is_in_repo:
+        if not out.hash_info or not out.is_in_repo or out.stage.is_repo_import:
             continue
         if not out.use_cache and not in_cache(out):
             _keep(project, out)
-        if in_cache(out):
-            wanted |= _contents(out)
-    if not wanted:
-        return
-    url = project.remote_url() or "the store"
-    try:
-        result = project.repo.cloud.push(wanted, remote=project.writer)
-    except Exception as error:
-        raise store_failure(error, url) or RunFailed(
-            Reason.STORE_UNREACHABLE, f"{url}: {error}"
-        ) from error
-    if result.failed:
-        check_remote(project, project.writer, write=True)
-        raise RunFailed(
-            Reason.STORE_UNREACHABLE, f"{url} did not take {len(result.failed)} objects"
-        )
+        name = write_to(project, out)
+        if name is not None and in_cache(out):
+            wanted[name] |= contents(out)
+    for name, hashes in wanted.items():
+        _push(project, name, hashes)
+
+
+def complete(project: Project, outs: Iterable[Output]) -> None:
+    """Let the stores hold all of ``outs`` that go to one, wherever these have to come from.
+
+    Raises:
+        RunFailed: DataMissing, or what is wrong with a store.
+    """
+    known = [out for out in outs if out.hash_info]
+    targets = {out: write_to(project, out) for out in known}
+    lacking = [out for out, name in targets.items() if name and not holds(project, name, out)]
+    fetch(project, lacking)
+    push(project, lacking)
 
 
 def available(project: Project, outs: Iterable[Output]) -> bool:
     """Whether each of ``outs`` is on disk as recorded, in the cache, or at a remote."""
     missing = [out for out in outs if not on_disk(out) and not in_cache(out)]
-    return not missing or all(_at_a_remote(project, out) for out in missing)
+    return all(
+        any(holds(project, name, out) for name in read_from(project, out)) for out in missing
+    )
 
 
 def unsaved(outs: Iterable[Output]) -> list[Output]:
@@ -74,85 +77,40 @@ def unsaved(outs: Iterable[Output]) -> list[Output]:
 
 
 def place(project: Project, outs: Iterable[Output]) -> None:
-    """Bring ``outs`` onto the disk, as recorded.
+    """Bring ``outs`` onto the disk, with the content that is recorded, whatever lies there.
+
+    What is in place is left alone. Outputs without a recorded hash, and those outside of the
+    repository, are not ours to bring.
 
     Raises:
         RunFailed: DataMissing, or what is wrong with the store.
     """
-    absent = [out for out in outs if not on_disk(out)]
+    ours = [out for out in outs if out.hash_info and out.is_in_repo]
+    absent = [out for out in ours if not on_disk(out)]
     fetch(project, absent)
     for out in absent:
         with _cached(project, out):
             out.checkout(force=True)
 
 
-def fetch(project: Project, outs: Iterable[Output]) -> None:
-    """Bring ``outs`` into the cache, from the first remote that has them.
-
-    Raises:
-        RunFailed: DataMissing, or what is wrong with the store.
-    """
-    wanted = {out.hash_info: out for out in outs if out.hash_info and not in_cache(out)}
-    trouble: RunFailed | None = None
-    for name in project.readers:
-        if not wanted:
-            return
-        try:
-            check_remote(project, name, write=False)
-            project.repo.cloud.pull(set(wanted), remote=name)
-            inside = {item for out in wanted.values() for item in _contents(out)}
-            project.repo.cloud.pull(inside - set(wanted), remote=name)
-        except RunFailed as failure:
-            trouble = failure
-        except Exception as error:
-            trouble = store_failure(error) or trouble
-        wanted = {key: out for key, out in wanted.items() if not in_cache(out)}
-    if wanted:
-        names = ", ".join(sorted(project.relative(out.fs_path) for out in wanted.values()))
-        if trouble is not None:
-            raise RunFailed(trouble.reason, f"{trouble.message}; needed for {names}")
-        where = "no DVC remote is configured" if not project.readers else "not in the store"
-        raise RunFailed(Reason.DATA_MISSING, f"missing data: {names} ({where})")
-
-
-def in_cache(out: Output) -> bool:
-    """Whether the cache holds all of ``out``'s contents."""
-    if not out.hash_info:
-        return False
+def _push(project: Project, name: str, hashes: set[HashInfo]) -> None:
+    url = project.url(name)
     try:
-        check(out.cache, load(out.cache, out.hash_info))
-    except (FileNotFoundError, ObjectFormatError):
-        return False
-    return True
-
-
-def _contents(out: Output) -> set[HashInfo]:
-    """The objects that ``out`` consists of, so far as the cache knows: DVC moves the list of a
-    directory without its files."""
-    found = {out.hash_info}
-    if out.hash_info.isdir:
-        with suppress(FileNotFoundError, ObjectFormatError):
-            found |= {item for _, _, item in Tree.load(out.cache, out.hash_info)}
-    return found
+        result = project.repo.cloud.push(hashes, remote=name)
+    except Exception as error:
+        raise store_failure(error, url) or RunFailed(
+            Reason.STORE_UNREACHABLE, f"{url}: {error}"
+        ) from error
+    if result.failed:
+        check_remote(project, name, write=True)
+        raise RunFailed(
+            Reason.STORE_UNREACHABLE, f"{url} did not take {len(result.failed)} objects"
+        )
 
 
 def on_disk(out: Output) -> bool:
     """Whether ``out`` lies in its place as recorded."""
     return bool(out.exists) and not out.changed_checksum()
-
-
-def _at_a_remote(project: Project, out: Output) -> bool:
-    if not out.hash_info or out.hash_info.value is None:
-        return False
-    for name in project.readers:
-        try:
-            odb = project.repo.cloud.get_remote_odb(name, hash_name=out.hash_info.name)
-            # DVC uploads the list of a directory after its files: the list vouches for them.
-            if odb.exists(out.hash_info.value):
-                return True
-        except (DvcException, OSError):
-            continue
-    return False
 
 
 def _keep(project: Project, out: Output) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from dvc.config import Config
 from dvc.stage import Stage
 
+from retrain_trainer.pipeline.paths import local_path
+
 
 @dataclass(frozen=True)
 class OriginalSettings:
@@ -29,9 +31,10 @@ def link_outside(stages: Iterable[Stage], copy: Path, original: Path) -> None:
     top = next((folder for folder in (copy, *copy.parents) if (folder / ".git").exists()), copy)
     for stage in stages:
         for dep in stage.deps:
-            if dep.protocol != "local" or Path(dep.fs_path).is_relative_to(top):
+            path = local_path(dep)
+            if path is None or Path(path).is_relative_to(top):
                 continue
-            link = Path(dep.fs_path)
+            link = Path(path)
             real = Path(os.path.normpath(original / os.path.relpath(link, copy)))
             if real != link and real.exists() and not link.exists():
                 link.parent.mkdir(parents=True, exist_ok=True)

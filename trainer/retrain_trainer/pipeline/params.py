@@ -13,8 +13,9 @@ from dvc.utils.serialize import LOADERS, MODIFIERS, load_yaml
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.pipeline.errors import pipeline_failure
+from retrain_trainer.pipeline.paths import related
 from retrain_trainer.pipeline.plan import Plan
-from retrain_trainer.pipeline.project import Project, related
+from retrain_trainer.pipeline.project import Project
 
 DEFAULT_FILE = "params.yaml"
 

@@ -10,9 +10,10 @@ from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 from dvc.stage import PipelineStage, Stage
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_trainer.pipeline.errors import pipeline_failure
+from retrain_trainer.pipeline.errors import UNREADABLE, pipeline_failure
 from retrain_trainer.pipeline.links import refuse_outward_outputs
-from retrain_trainer.pipeline.project import Project, commands, local_path, related
+from retrain_trainer.pipeline.paths import local_path, related
+from retrain_trainer.pipeline.project import Project, commands
 from retrain_trainer.pipeline.unfetched import refuse_unfetched
 
 ALL = "*"
@@ -51,7 +52,7 @@ def plan_stages(project: Project, targets: Collection[str], forced: Collection[s
     try:
         graph = get_active_graph(project.repo.index.graph)
         ordered: list[Stage] = plan_repro(graph, _targets(project, targets))
-    except (DvcException, OSError) as error:
+    except UNREADABLE as error:
         raise pipeline_failure(error) from error
     plan = Plan(
         stages=[stage.addressing for stage in commands(ordered)],

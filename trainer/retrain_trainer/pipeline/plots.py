@@ -10,8 +10,9 @@ from dvc_render import VegaRenderer
 from dvc_render.base import Renderer
 
 from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline.paths import related
 from retrain_trainer.pipeline.plan import Plan
-from retrain_trainer.pipeline.project import Project, related
+from retrain_trainer.pipeline.project import Project
 
 
 def draw_plots(project: Project, plan: Plan, written: Collection[str], folder: Path) -> list[str]:

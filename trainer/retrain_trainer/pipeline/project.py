@@ -3,7 +3,6 @@
 import logging
 import os
 from pathlib import Path
-from typing import Any
 
 from dvc.config import ConfigError
 from dvc.exceptions import DvcException, NotDvcRepoError
@@ -12,33 +11,35 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage, Stage
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_core.spec import Remote
+from retrain_core.redact import without_userinfo
 from retrain_trainer.job import Job
-from retrain_trainer.pipeline.errors import pipeline_failure
-from retrain_trainer.pipeline.original import link_outside, original_settings
-
-WRITE_REMOTE = "retrain"
-CACHE_REMOTE = "retrain-original-cache"
+from retrain_trainer.pipeline.errors import UNREADABLE, pipeline_failure
+from retrain_trainer.pipeline.file_system import is_versioned, missing_package
+from retrain_trainer.pipeline.original import link_outside
+from retrain_trainer.pipeline.stores import Stores, find_stores
 
 
 class Project:
     """A DVC project as one run sees it."""
 
-    def __init__(self, repo: Repo, path: Path, readers: list[str], writer: str | None) -> None:
+    def __init__(self, repo: Repo, path: Path, stores: Stores) -> None:
         self.repo = repo
         self.path = path
-        self.readers = readers
-        """Remotes to fetch from, in order."""
-        self.writer = writer
+        self.stores = stores
+        self.readers = [*stores.near, *stores.far]
+        """Remotes to fetch from, in order; an output may name one more."""
+        self.writer = stores.writer
         """Remote to push to; None where there is none."""
-        self.silent: set[str] = set()
+        self.heard: set[str] = set()
+        """Remotes to read from that have answered."""
+        self.silent: dict[str, RunFailed] = {}
         """Remotes to read from that failed to answer, and that the run does without."""
 
     def stages(self) -> list[Stage]:
         """Every stage of the project, data sources included; broken YAML is a RunFailed."""
         try:
             return list(self.repo.index.stages)
-        except (DvcException, OSError) as error:
+        except UNREADABLE as error:
             raise pipeline_failure(error) from error
 
     def producers(self) -> dict[str, Output]:
@@ -53,6 +54,10 @@ class Project:
         """``path`` as seen from the folder that holds .dvc."""
         return os.path.relpath(path, self.repo.root_dir)
 
+    def url(self, remote: str) -> str:
+        """The URL of a remote, to be shown."""
+        return without_userinfo(str(self.repo.config["remote"][remote]["url"]))
+
     def remote_url(self) -> str | None:
         """Where the outputs go."""
         if self.writer is None:
@@ -61,8 +66,10 @@ class Project:
         return str(url)
 
 
-def open_project(job: Job) -> Project:
+def open_project(job: Job, *, own_cache: bool = False) -> Project:
     """Open the project of ``job``; the working directory becomes its folder.
+
+    With ``own_cache`` contents go to the project's own DVC cache, else to the run's.
 
     Raises:
         RunFailed: InvalidPipeline where there is no DVC project.
@@ -71,15 +78,18 @@ def open_project(job: Job) -> Project:
         raise RunFailed(
             Reason.INVALID_PIPELINE, f"there is no dvc.yaml in {_shown(job)}: nothing to run"
         )
-    job.cache.mkdir(parents=True, exist_ok=True)
+    if not own_cache:
+        job.cache.mkdir(parents=True, exist_ok=True)
     site_cache = job.state / "site"
     os.environ["DVC_SITE_CACHE_DIR"] = str(site_cache)
     os.environ["DVC_NO_ANALYTICS"] = "1"
     # Its hints are for people who type dvc commands.
     logging.getLogger("dvc").setLevel(logging.WARNING)
+    # It warns of what one remote lacks, and another may have.
+    logging.getLogger("dvc.data_cloud").setLevel(logging.ERROR)
     os.chdir(job.project)
     try:
-        repo, readers, writer = _open(job)
+        repo, stores = _open(job, own_cache=own_cache)
     except NotDvcRepoError as error:
         raise RunFailed(
             Reason.INVALID_PIPELINE,
@@ -87,58 +97,29 @@ def open_project(job: Job) -> Project:
         ) from error
     except (ConfigError, DvcException) as error:
         raise pipeline_failure(error) from error
-    project = Project(repo, job.project, readers, writer)
+    project = Project(repo, job.project, stores)
     if job.local is not None:
         link_outside(project.stages(), Path(repo.root_dir), job.local.original)
     return project
 
 
-def _open(job: Job) -> tuple[Repo, list[str], str | None]:
+def _open(job: Job, *, own_cache: bool) -> tuple[Repo, Stores]:
     root = Path(Repo.find_root())
     # It stores bare process ids and outlives a kill: in a container the same ids come again.
     (root / ".dvc" / "tmp" / "rwlock").unlink(missing_ok=True)
-    default = Repo(str(root)).config["core"].get("remote")
-    config, readers, writer = _remotes(job, default)
-    config["cache"] = {"dir": str(job.cache)}
+    stores = find_stores(job, Repo(str(root)).config, own_cache=own_cache)
+    config = {"core": {}} | stores.config
+    if not own_cache:
+        config["cache"] = {"dir": str(job.cache)}
     if not any((folder / ".git").exists() for folder in (root, *root.parents)):
         config["core"]["no_scm"] = True
     config["core"] |= {"analytics": False, "check_update": False, "autostage": False}
-    return Repo(str(root), config=config), readers, writer
-
-
-def _remotes(job: Job, default: str | None) -> tuple[dict[str, Any], list[str], str | None]:
-    """The in-memory configuration, the remotes to read from and the one to write to."""
-    spec = job.spec.dvc.remote
-    settings = _settings(spec)
-    name = default
-    config: dict[str, Any] = {"core": {}, "remote": {}}
-    if spec.url:
-        name = "retrain-store"
-        config["remote"][name] = settings
-    elif settings and default:
-        config["remote"][default] = settings
-    elif settings:
-        raise RunFailed(
-            Reason.INVALID_SPEC,
-            "spec.dvc.remote has no url, and the repository has no default remote to complete",
-        )
-    if name:
-        config["core"]["remote"] = name
-    if job.local is None:
-        return config, [name] if name else [], name if job.spec.dvc.push else None
-    original = original_settings(job.local.original)
-    for remote, url in original.remotes.items():
-        config["remote"][remote] = {"url": url, **config["remote"].get(remote, {})}
-    # A DVC cache has the layout of a remote.
-    config["remote"][CACHE_REMOTE] = {"url": original.cache}
-    config["remote"][WRITE_REMOTE] = {"url": str(job.local.write)}
-    return config, [CACHE_REMOTE, WRITE_REMOTE, *([name] if name else [])], WRITE_REMOTE
-
-
-def _settings(spec: Remote) -> dict[str, Any]:
-    # DVC does not check a configuration given in memory: the names are those of its schema.
-    named = {"url": spec.url, "endpointurl": spec.endpoint_url, "region": spec.region}
-    return {key: value for key, value in named.items() if value is not None}
+    repo = Repo(str(root), config=config)
+    default = repo.config["core"].get("remote")
+    if default and (is_versioned(repo.config, default) or missing_package(repo.config, default)):
+        # DVC itself could neither read from it nor say why it cannot.
+        repo.config["core"]["remote"] = ""
+    return repo, stores
 
 
 def _shown(job: Job) -> str:
@@ -149,14 +130,3 @@ def _shown(job: Job) -> str:
 def commands(stages: list[Stage]) -> list[PipelineStage]:
     """Those of ``stages`` that run a command."""
     return [stage for stage in stages if isinstance(stage, PipelineStage)]
-
-
-def local_path(entry: Output) -> str | None:
-    """Absolute path of a dependency or output; None where it is no file of this machine."""
-    # A table or a dataset has no path at all.
-    return str(entry.fs_path) if getattr(entry, "protocol", None) == "local" else None
-
-
-def related(path: str, other: str) -> bool:
-    """Whether two paths are the same, or one lies in the other."""
-    return path == other or path.startswith(f"{other}/") or other.startswith(f"{path}/")

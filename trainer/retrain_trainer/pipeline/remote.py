@@ -5,29 +5,34 @@ DVC shows a wrong bucket or key as missing data, and can retry a dead host for m
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from dvc.config import ConfigError
-from dvc.fs import FileSystem
+from dvc.fs import FileSystem, RemoteMissingDepsError
 
 from retrain_core.outcome import Reason, RunFailed
+from retrain_core.redact import without_userinfo
 from retrain_trainer.pipeline.errors import store_failure
-from retrain_trainer.pipeline.file_system import file_system
-from retrain_trainer.pipeline.project import Project
+from retrain_trainer.pipeline.file_system import file_system, is_versioned, package_of
+from retrain_trainer.pipeline.project import Output, Project
+from retrain_trainer.pipeline.routes import write_to
 
 
 def check_remote(project: Project, name: str, *, write: bool) -> None:
     """List the remote, and write and delete a small object if ``write``.
 
     Raises:
-        RunFailed: StoreNotFound, StoreDenied or StoreUnreachable.
+        RunFailed: StoreNotFound, StoreDenied or StoreUnreachable; InvalidSpec for one that this
+            machine cannot use, or that cannot be written to.
     """
-    url = str(project.repo.config["remote"][name]["url"])
+    url = _url(project, name)
+    if write:
+        _refuse_unwritable(project, name, url)
     try:
         with _impatient():
-            filesystem, path = _connect(project, name)
-            _look(filesystem, path)
+            filesystem, path = _connect(project, name, url)
+            _look(filesystem, path, write=write)
             if write:
                 _write(filesystem, path)
     except Exception as error:
@@ -38,20 +43,78 @@ def check_remote(project: Project, name: str, *, write: bool) -> None:
         raise failure from error
 
 
-def _connect(project: Project, name: str) -> tuple[FileSystem, str]:
+def check_writers(project: Project, outs: Iterable[Output]) -> None:
+    """See that each remote that ``outs`` go to takes them.
+
+    Raises:
+        RunFailed: as :func:`check_remote`.
+    """
+    named = {name for out in outs if (name := write_to(project, out)) is not None}
+    writer = {project.writer} if project.writer is not None else set()
+    for name in sorted(writer | named):
+        check_remote(project, name, write=True)
+
+
+def trouble_reading(project: Project, name: str) -> RunFailed | None:
+    """Why the remote cannot be read from, if it cannot; one that the run can do without is not
+    asked again."""
+    if name in project.silent or name in project.heard:
+        return project.silent.get(name)
+    try:
+        check_remote(project, name, write=False)
+    except RunFailed as failure:
+        if name != project.writer:
+            project.silent[name] = failure
+        return failure
+    project.heard.add(name)
+    return None
+
+
+def _url(project: Project, name: str) -> str:
+    remote = project.repo.config["remote"].get(name)
+    if remote is None:
+        known = ", ".join(sorted(project.repo.config["remote"])) or "none"
+        raise RunFailed(
+            Reason.INVALID_PIPELINE,
+            f"an output names the remote {name}, which is not in .dvc/config; known: {known}",
+        )
+    return without_userinfo(str(remote["url"]))
+
+
+def _refuse_unwritable(project: Project, name: str, url: str) -> None:
+    what = None
+    if is_versioned(project.repo.config, name):
+        what = "is version-aware (version_aware or worktree in .dvc/config): runs read from it"
+    elif url.startswith(("http:", "https:")):
+        what = "is a web server: runs read from it"
+    if what is not None:
+        raise RunFailed(
+            Reason.INVALID_SPEC,
+            f"the DVC remote {name} ({url}) {what}, but cannot write outputs to it. Name another"
+            " store in spec.dvc.remote.url, or set spec.dvc.push: false",
+        )
+
+
+def _connect(project: Project, name: str, url: str) -> tuple[FileSystem, str]:
     try:
         return file_system(project.repo.config, name=name)
     except ConfigError as error:
         raise RunFailed(Reason.INVALID_SPEC, f"DVC remote {name}: {error}") from error
-    except ImportError as error:
+    except (ImportError, RemoteMissingDepsError) as error:
         raise RunFailed(
-            Reason.INVALID_SPEC, f"the DVC remote needs a package that is not installed: {error}"
+            Reason.INVALID_SPEC,
+            f"the DVC remote {name} ({url}) needs the Python package {package_of(error)}, which is"
+            " not installed beside Retrain",
         ) from error
 
 
-def _look(filesystem: FileSystem, path: str) -> None:
+def _look(filesystem: FileSystem, path: str, *, write: bool) -> None:
     if filesystem.protocol == "local":
-        os.makedirs(path, exist_ok=True)
+        if write:
+            os.makedirs(path, exist_ok=True)
+        return
+    if filesystem.protocol in ("http", "https"):
+        # Its folders cannot be listed.
         return
     bucket = path.split("/", 1)[0]
     filesystem.fs.ls(bucket if filesystem.protocol in ("s3", "gs") else path, refresh=True)

@@ -1,7 +1,7 @@
 """Brings the stages of a plan up to date one by one, each with an event before and after it."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,10 +19,12 @@ from retrain_trainer.capture import Tail, captured
 from retrain_trainer.interrupt import Interruption
 from retrain_trainer.pipeline import loose, objects
 from retrain_trainer.pipeline.errors import stage_failure
+from retrain_trainer.pipeline.fetch import fetch
 from retrain_trainer.pipeline.freshness import Fate, fate
 from retrain_trainer.pipeline.inputs import has_key, read_from, read_inputs
+from retrain_trainer.pipeline.paths import local_path
 from retrain_trainer.pipeline.plan import ALL, Plan
-from retrain_trainer.pipeline.project import Project, local_path
+from retrain_trainer.pipeline.project import Project
 from retrain_trainer.pipeline.results import Found, Results, StageResult, adopt, result_of
 from retrain_trainer.report import Reporter
 
@@ -174,6 +176,7 @@ class _Workshop:
         return self._ended(stage, "Unchanged", result_of(stage), None, stored=True)
 
     def _run(self, stage: PipelineStage, key: str | None) -> StageEnded:
+        self._require_sources(stage)
         self._place_inputs(stage)
         before = loose.LooseFiles.of(self.project)
         _reproduce_stage(
@@ -211,15 +214,16 @@ class _Workshop:
             if (path := local_path(dep)) is not None:
                 outs += [out for out in read_from(path, self.outs) if out.hash_info]
         outs += [out for out in stage.outs if out.persist and self._kept(out)]
-        self._place({out.fs_path: out for out in outs}.values())
+        objects.place(self.project, {out.fs_path: out for out in outs}.values())
 
-    def _place(self, outs: Iterable[Output]) -> None:
-        imports = [out for out in outs if out.stage.is_repo_import]
-        objects.place(self.project, [out for out in outs if not out.stage.is_repo_import])
-        for out in imports:
-            if not objects.on_disk(out):
-                # Its contents are in another DVC repository, which only DVC knows how to ask.
-                self.project.repo.pull([out.stage.addressing])
+    def _require_sources(self, stage: PipelineStage) -> None:
+        """What stages below will read must be there too, before hours of training."""
+        name = stage.addressing
+        below = [other for other, above in self.plan.above.items() if name in above]
+        needed = {up for other in (name, *below) for up in self.plan.above.get(other, ())}
+        sources = [self.stages[source] for source in self.plan.sources if source in needed]
+        outs = [out for source in sources for out in self._recorded(source)]
+        fetch(self.project, [out for out in outs if not objects.available(self.project, [out])])
 
     def _recorded(self, stage: Stage) -> list[Output]:
         return [out for out in stage.outs if out.hash_info]
