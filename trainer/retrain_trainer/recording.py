@@ -6,6 +6,7 @@ from pathlib import Path
 from retrain_core.redact import without_userinfo
 from retrain_trainer.environment import PythonEnvironment
 from retrain_trainer.job import Job
+from retrain_trainer.naming import artifact_path
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.metrics import Metrics, as_json, read_metrics
 from retrain_trainer.pipeline.model import datasets, evaluation_data
@@ -97,8 +98,10 @@ def _record_plots(run: TrackedRun, project: Project) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "plots"
         failed = draw_plots(project, target)
-        record.record_files(run, "plots", sorted(target.iterdir()))
-    record.record_files(run, "plots/data", plot_files(project))
+        pictures = [(file, file.name) for file in sorted(target.iterdir())]
+        record.record_files(run, "plots", pictures)
+    files = [(path, artifact_path(str(path))) for path in plot_files(project)]
+    record.record_files(run, "plots/data", files)
     return failed
 
 

@@ -1,11 +1,11 @@
 """The plots of dvc.yaml as pictures that need no network: MLflow shows them as they are."""
 
-import re
 from pathlib import Path
 
 from dvc_render import VegaRenderer
 from dvc_render.base import Renderer
 
+from retrain_trainer.naming import distinct, picture_name
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.project import Project
 
@@ -22,12 +22,14 @@ def draw_plots(project: Project, folder: Path) -> list[str]:
     objects.place(project, [out for out in outs if out.hash_info])
     folder.mkdir(parents=True, exist_ok=True)
     matches = match_defs_renderers(project.repo.plots.show())
+    names = distinct((str(match.renderer.name) for match in matches), picture_name)
     failed = []
     for match in matches:
+        name = str(match.renderer.name)
         try:
-            _draw(match.renderer, folder)
+            _draw(match.renderer, folder / f"{names[name]}.svg")
         except Exception:
-            failed.append(str(match.renderer.name))
+            failed.append(name)
     return failed
 
 
@@ -42,11 +44,10 @@ def plot_files(project: Project) -> list[Path]:
     return found
 
 
-def _draw(renderer: Renderer, folder: Path) -> None:
-    name = re.sub(r"[^\w.-]+", "_", str(renderer.name))
+def _draw(renderer: Renderer, file: Path) -> None:
     if isinstance(renderer, VegaRenderer):
         # Brings an engine of 30 MB: imported where there is something to draw.
         import vl_convert
 
         svg = vl_convert.vegalite_to_svg(renderer.get_filled_template(), allowed_base_urls=[])
-        (folder / f"{name}.svg").write_text(svg)
+        file.write_text(svg)
