@@ -77,7 +77,8 @@ def smoke(
     except RunFailed as failure:
         if failure.reason in (Reason.DATA_MISSING, Reason.CANCELLED):
             raise
-        raise RunFailed(Reason.SMOKE_FAILED, f"{failure.reason}: {failure.message}") from failure
+        said = f"{failure.reason}: {failure.message}"
+        raise RunFailed(Reason.SMOKE_FAILED, said, failure.remedy) from failure
     digest = hashlib.sha256(repr(sorted(progress.metrics.items())).encode()).hexdigest()[:12]
     return Reason.SMOKE_PASSED, (
         f"{_count(len(plan.stages), 'stage')} in {time.monotonic() - began:.1f} s;"
@@ -95,6 +96,7 @@ def _replace_inputs(project: Path, smoke: Smoke) -> None:
             raise RunFailed(
                 Reason.INVALID_SPEC,
                 f"spec.smoke.inputs.{target}: there is no {source} in the repository",
+                "Correct the field, or add the file.",
             )
         replace_input(project, target, project / source)
 

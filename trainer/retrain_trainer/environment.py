@@ -89,7 +89,9 @@ def install(requirements: Path, shown: str, state: Path) -> PythonEnvironment:
     """
     if not requirements.is_file():
         raise RunFailed(
-            Reason.INVALID_SPEC, f"spec.python.requirements: there is no {shown} in the repository"
+            Reason.INVALID_SPEC,
+            f"spec.python.requirements: there is no {shown} in the repository",
+            "Correct the field, or add the file.",
         )
     base = inspect()
     identity = f"{base.executable} {base.digest}".encode()

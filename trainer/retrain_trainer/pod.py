@@ -90,10 +90,9 @@ def run_source(pod: Pod) -> int:
         return Reason.TRAINED, ""
 
     with Interruption().handled() as interruption:
-        reason, message = outcome_of(work, report, interruption, redact)
-    done = reason is Reason.TRAINED
+        ending = outcome_of(work, report, interruption, redact)
     # Reported while the run goes on: the status has both before the training has ended.
-    result = progress.result(None if done else reason, redact(message))
+    result = progress.result(*(() if ending.reason is Reason.TRAINED else ending))
     return _finish(pod, result, report)
 
 
@@ -126,7 +125,7 @@ def _finish(pod: Pod, result: Result, report: RedactingReporter) -> int:
     if outcome is not None:
         report.step(f"{outcome.reason}: {result.message}")
         if not outcome.succeeded:
-            report.note(outcome.remedy)
+            report.note(result.remedy or outcome.remedy)
     try:
         pod.result.write_text(result.dump())
     except OSError as error:

@@ -92,7 +92,6 @@ class Training:
         if self.job.spec.model is not None:
             found = model_output(self.project, self.plan, self.job.spec.model)
             self._model_path = found.fs_path
-            self.progress.model_file = None if found.is_dir_checksum else Path(found.fs_path).name
         self.params = override_params(self.project, self.job.spec.dvc.params, "spec.dvc.params")
         if self.project.writer is not None:
             check_remote(self.project, self.project.writer, write=True)
@@ -156,6 +155,9 @@ class Training:
         self.metrics = read_metrics(self.project)
         self.progress.metrics = self.metrics.named()
         self._registered(self.registry, version)
+        model = self.job.spec.model
+        if model is not None and model.promotion is not None:
+            self.metrics.require(model.promotion.metric)
         if not version.decided:
             # Whoever registered it has failed before deciding, for want of the metric perhaps.
             self.promote(self.registry)

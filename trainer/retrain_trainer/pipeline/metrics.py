@@ -45,9 +45,11 @@ class Metrics:
         """
         found = self.find(name)
         if found is None:
-            known = ", ".join(sorted(self.named())) or "no metrics at all"
+            known = ", ".join(sorted(self.named()))
             raise RunFailed(
-                Reason.METRIC_NOT_FOUND, f"the pipeline writes no metric {name}; it has: {known}"
+                Reason.METRIC_NOT_FOUND,
+                f"the pipeline writes no metric {name}; it has: {known or 'no metrics at all'}",
+                None if known else "Name the file with the numbers under `metrics` of its stage.",
             )
         if not math.isfinite(found[1]):
             raise RunFailed(Reason.METRIC_NOT_FINITE, f"metric {name} is {found[1]}")
@@ -68,7 +70,9 @@ def read_metrics(project: Project) -> Metrics:
         name = project.relative(str(Path(project.repo.root_dir) / file))
         if "error" in content:
             raise RunFailed(
-                Reason.METRIC_NOT_FOUND, f"metrics file {name}: {_said(content['error'])}"
+                Reason.METRIC_NOT_FOUND,
+                f"metrics file {name}: {_said(content['error'])}",
+                "Let a stage write it, or take it out of the metrics in dvc.yaml.",
             )
         values.update(numbers(name, content["data"]))
     return Metrics(values)

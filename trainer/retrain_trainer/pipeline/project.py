@@ -63,7 +63,9 @@ def open_project(job: Job) -> Project:
     """
     if not (job.project / "dvc.yaml").is_file():
         raise RunFailed(
-            Reason.INVALID_PIPELINE, f"there is no dvc.yaml in {_shown(job)}: nothing to run"
+            Reason.INVALID_PIPELINE,
+            f"there is no dvc.yaml in {_shown(job)}: nothing to run",
+            "Correct spec.source.git.path, or write a dvc.yaml, which tells how to train.",
         )
     job.cache.mkdir(parents=True, exist_ok=True)
     site_cache = job.state / "site"
@@ -77,7 +79,8 @@ def open_project(job: Job) -> Project:
     except NotDvcRepoError as error:
         raise RunFailed(
             Reason.INVALID_PIPELINE,
-            f"{_shown(job)} is no DVC project: run `dvc init` in it and commit .dvc/config",
+            f"{_shown(job)} is no DVC project",
+            "Run `dvc init` in it, and commit what that writes.",
         ) from error
     except (ConfigError, DvcException) as error:
         raise pipeline_failure(error) from error

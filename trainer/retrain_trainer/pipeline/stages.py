@@ -14,12 +14,14 @@ from dvc.stage import PipelineStage, Stage
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.result import StageState
-from retrain_trainer.capture import Tail, captured
+from retrain_trainer.capture import captured
 from retrain_trainer.interrupt import Interruption
+from retrain_trainer.memory import kills
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.errors import pipeline_failure, stage_failure
 from retrain_trainer.pipeline.project import Project, commands
 from retrain_trainer.report import Reporter
+from retrain_trainer.tail import Tail
 
 ALL = "*"
 """Stands for every stage where stages to force are named."""
@@ -109,6 +111,7 @@ def run_stages(
 
 def _run_stage(project: Project, name: str, force: bool, execution: Execution) -> StageState:
     tail = Tail()
+    killed_before = kills()
 
     def receive(line: str) -> None:
         tail.add(line)
@@ -142,7 +145,9 @@ def _run_stage(project: Project, name: str, force: bool, execution: Execution) -
                     [name], single_item=True, repro_fn=reproduce, run_cache=False
                 )
         except Exception as error:
-            raise stage_failure(name, error, tail.text()) from error
+            out_of_memory = kills() > killed_before
+            failure = stage_failure(name, error, tail.text(), out_of_memory=out_of_memory)
+            raise failure from error
     if not done:
         return "Unchanged"
     return "Ran" if seen else "Restored"

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
@@ -15,7 +15,7 @@ from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_core.result import MAX_LINE, MLflowRun
 from retrain_trainer.job import Job
-from retrain_trainer.tracking.client import tracking_errors
+from retrain_trainer.tracking.client import tracking_errors, values_of
 
 PREFIX = "retrain.dev"
 JOB_UID = f"{PREFIX}/job-uid"
@@ -140,7 +140,8 @@ def _open(client: MlflowClient, job: Job, experiment_id: str) -> Run:
     }
     if job.release:
         tags[f"{PREFIX}/release"] = job.release
-    return client.create_run(experiment_id, run_name=job.name, tags=tags)
+    with values_of("spec.mlflow.tags"):
+        return client.create_run(experiment_id, run_name=job.name, tags=tags)
 
 
 def _experiment(client: MlflowClient, job: Job) -> str:
@@ -148,7 +149,8 @@ def _experiment(client: MlflowClient, job: Job) -> str:
     if (experiment := client.get_experiment_by_name(name)) is None:
         try:
             place = _artifact_location(job.tracking_uri, name)
-            return str(client.create_experiment(name, place, tags=MODEL_TRAINING))
+            with values_of("spec.mlflow.experiment"):
+                return str(client.create_experiment(name, place, tags=MODEL_TRAINING))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
@@ -166,4 +168,4 @@ def _artifact_location(tracking_uri: str, name: str) -> str | None:
     match = re.match(r"^sqlite:///(.*)$", tracking_uri)
     if match is None:
         return None
-    return (Path(match[1]).absolute().parent / "artifacts" / quote(name, safe="")).as_uri()
+    return (Path(unquote(match[1])).absolute().parent / "artifacts" / quote(name, safe="")).as_uri()
