@@ -43,7 +43,8 @@ class Home:
     def tracking_uri(self) -> str:
         """The local MLflow store."""
         path = str(self.folder / "mlflow" / "mlflow.db")
-        return f"sqlite:///{quote(path) if self.has_odd_path else path}"
+        # With the driver named, MLflow does not also make a folder of the quoted path.
+        return f"sqlite+pysqlite:///{quote(path)}" if self.has_odd_path else f"sqlite:///{path}"
 
     @property
     def has_odd_path(self) -> bool:

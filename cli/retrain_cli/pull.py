@@ -57,6 +57,12 @@ def pull_version(reference: str, filename: Path | None, source: Path, force: boo
 
 def _pull(reference: str, filename: Path | None, home: Home, force: bool) -> None:
     spec = read_manifest(filename).spec if filename else _nothing_named()
+    if not (home.source / "dvc.yaml").is_file():
+        raise RunFailed(
+            Reason.INVALID_PIPELINE,
+            f"there is no dvc.yaml in {home.source}, so nothing to pull into",
+            "Go to a clone of the project, or name it with --source.",
+        )
     stores = _stores(spec, home)
     client = connect(stores.tracking_uri)
     match = _REFERENCE.match(reference)

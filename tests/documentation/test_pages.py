@@ -13,7 +13,12 @@ from retrain_core.outcome import Activity, Reason
 from retrain_core.spec.manifest import parse_training_run
 
 GENERATED = {"reasons.md": "scripts/reasons.py", "trainingrun.md": "scripts/reference.py"}
-RUN_BY_TESTS = [("quickstart.md", "On a laptop"), *KIND, *OWN]
+RUN_BY_TESTS = [
+    ("quickstart.md", "On a laptop"),
+    ("project.md", "A first project"),
+    *KIND,
+    *OWN,
+]
 PAGES = sorted(page.name for page in DOCS.glob("*.md"))
 OTHERS = {"argocd.md"}
 """Their commands want what no test has: an Argo CD."""

@@ -165,7 +165,7 @@ def _experiment(client: MlflowClient, job: Job) -> str:
 
 def _artifact_location(tracking_uri: str, name: str) -> str | None:
     """A folder beside a SQLite database; a server knows its own."""
-    match = re.match(r"^sqlite:///(.*)$", tracking_uri)
+    match = re.match(r"^sqlite(?:\+\w+)?:///(.*)$", tracking_uri)
     if match is None:
         return None
     return (Path(unquote(match[1])).absolute().parent / "artifacts" / quote(name, safe="")).as_uri()
