@@ -50,7 +50,7 @@ def check_manifest(options: Options) -> int:
         except RunFailed as failure:
             console.close()
             print(redact(f"{failure.reason}: {failure.message}"), file=sys.stderr)
-            print(failure.outcome.remedy, file=sys.stderr)
+            print(failure.remedy, file=sys.stderr)
             return failure.outcome.exit_code
         console.close()
         print_outlooks(stdout, outlooks, options.output)

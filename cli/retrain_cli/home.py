@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from retrain_cli.work_copy.project import HOME, WorkCopy, copy_project
 from retrain_core.outcome import Reason, RunFailed
@@ -39,7 +40,15 @@ class Home:
     @property
     def tracking_uri(self) -> str:
         """The local MLflow store."""
-        return f"sqlite:///{self.folder / 'mlflow' / 'mlflow.db'}"
+        path = str(self.folder / "mlflow" / "mlflow.db")
+        # With the driver named, MLflow does not also make a folder of the quoted path.
+        return f"sqlite+pysqlite:///{quote(path)}" if self.has_odd_path else f"sqlite:///{path}"
+
+    @property
+    def has_odd_path(self) -> bool:
+        """Whether the path means something else in a URL. Old versions of SQLAlchemy, which stages
+        may have, do not know how that is written."""
+        return bool(set("?%") & set(str(self.folder)))
 
     @property
     def smoke(self) -> Path:
@@ -62,7 +71,9 @@ class Home:
             (self.folder / ".gitignore").write_text("*\n")
         except OSError as error:
             raise RunFailed(
-                Reason.INVALID_SPEC, f"{self.folder} cannot be written to: {error.strerror}"
+                Reason.INVALID_SPEC,
+                f"{self.folder} cannot be written to: {error.strerror}",
+                "Make it writable, or train in a copy of the project that is.",
             ) from error
 
     @contextmanager
@@ -79,7 +90,8 @@ class Home:
             except BlockingIOError:
                 raise RunFailed(
                     Reason.INVALID_SPEC,
-                    f"another `retrain run` is going on in {self.source}: wait for it to end",
+                    f"another `retrain run` is going on in {self.source}",
+                    "Wait for it to end.",
                 ) from None
             yield
 

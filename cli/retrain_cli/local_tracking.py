@@ -30,7 +30,7 @@ def local_tracking(home: Home) -> Iterator[Callable[[Mapping[str, str]], str]]:
 
     def choose(packages: Mapping[str, str]) -> str:
         nonlocal server, uri
-        if not _needs_server(packages):
+        if not _needs_server(packages) and not home.has_odd_path:
             return home.tracking_uri
         if server is None:
             server, uri = _start(home)

@@ -18,6 +18,7 @@ from retrain_core.spec import (
     parse_training_run,
 )
 
+TYPED = "Correct what was typed after --set."
 Manifest = TypeVar("Manifest", TrainingRun, RetrainSchedule)
 
 
@@ -32,7 +33,7 @@ def read_manifest(filename: Path, overrides: tuple[str, ...] = ()) -> TrainingRu
     for override in overrides:
         key, separator, value = override.partition("=")
         if not separator or not key:
-            raise RunFailed(Reason.INVALID_SPEC, f"--set {override}: must be KEY=VALUE")
+            raise RunFailed(Reason.INVALID_SPEC, f"--set {override}: must be KEY=VALUE", TYPED)
         params[key] = _value(value)
     if not overrides:
         return run
@@ -40,7 +41,9 @@ def read_manifest(filename: Path, overrides: tuple[str, ...] = ()) -> TrainingRu
         dvc = DVC.model_validate(run.spec.dvc.to_api() | {"params": params})
     except ValidationError as error:
         raise RunFailed(
-            Reason.INVALID_SPEC, f"--set: {error.errors()[0]['msg']}, in {', '.join(overrides)}"
+            Reason.INVALID_SPEC,
+            f"--set: {error.errors()[0]['msg']}, in {', '.join(overrides)}",
+            TYPED,
         ) from error
     return run.model_copy(update={"spec": run.spec.model_copy(update={"dvc": dvc})})
 
@@ -54,9 +57,11 @@ def read_text(filename: Path) -> str:
     try:
         return sys.stdin.read() if filename == Path("-") else filename.read_text()
     except OSError as error:
-        raise RunFailed(Reason.INVALID_SPEC, f"{filename}: {error.strerror}") from error
+        said = f"{filename}: {error.strerror}"
+        raise RunFailed(Reason.INVALID_SPEC, said, "Correct the path after -f.") from error
     except UnicodeDecodeError as error:
-        raise RunFailed(Reason.INVALID_SPEC, f"{filename}: {error}") from error
+        said = f"{filename}: {error}"
+        raise RunFailed(Reason.INVALID_SPEC, said, "Save it as UTF-8.") from error
 
 
 def parsed(filename: Path, text: str, parse: Callable[[str], Manifest]) -> Manifest:
@@ -70,7 +75,9 @@ def parsed(filename: Path, text: str, parse: Callable[[str], Manifest]) -> Manif
     except ManifestError as error:
         problems = error.problems or (error,)
         raise RunFailed(
-            Reason.INVALID_SPEC, "\n".join(f"{filename}: {problem}" for problem in problems)
+            Reason.INVALID_SPEC,
+            "\n".join(f"{filename}: {problem}" for problem in problems),
+            None if all(problem.path for problem in error.problems) else "Correct the manifest.",
         ) from error
 
 

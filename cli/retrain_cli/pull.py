@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from retrain_cli.home import Home
 from retrain_cli.manifest import read_manifest
 from retrain_cli.work_copy.git import changed_files, head
 from retrain_cli.work_copy.project import find_root
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
-from retrain_core.redact import redactor, secrets_in
+from retrain_core.redact import redactor, secrets_in, without_userinfo
 from retrain_core.spec import TrainingRunSpec
 from retrain_trainer.job import Job, LocalStores
 from retrain_trainer.pipeline import objects
@@ -24,6 +26,11 @@ from retrain_trainer.tracking.client import connect, tracking_address
 from retrain_trainer.tracking.run import read_state
 
 DEFAULT_ALIAS = "champion"
+ELSEWHERE = (
+    "Name one that is there, or where else to look: the manifest with the stores (-f), or"
+    " MLFLOW_TRACKING_URI."
+)
+OVERWRITE = "Commit them first, or let them be overwritten with --force."
 _REFERENCE = re.compile(r"^(models:/)?(?P<name>[^@/:]+)(@(?P<alias>[\w-]+)|/v?(?P<version>\d+))?$")
 
 
@@ -34,6 +41,8 @@ class Stores:
     tracking_uri: str
     local: bool
     """Whether they are those below .retrain/."""
+    shown: str
+    """As a person would say it."""
 
 
 def pull_version(reference: str, filename: Path | None, source: Path, force: bool) -> int:
@@ -43,30 +52,39 @@ def pull_version(reference: str, filename: Path | None, source: Path, force: boo
         _pull(reference, filename, Home.of(source), force)
     except RunFailed as failure:
         print(redact(f"{failure.reason}: {failure.message}"), file=sys.stderr)
-        print(failure.outcome.remedy, file=sys.stderr)
+        print(failure.remedy, file=sys.stderr)
         return failure.outcome.exit_code
     return OUTCOMES[Reason.TRAINED].exit_code
 
 
 def _pull(reference: str, filename: Path | None, home: Home, force: bool) -> None:
     spec = read_manifest(filename).spec if filename else _nothing_named()
+    if not (home.source / "dvc.yaml").is_file():
+        raise RunFailed(
+            Reason.INVALID_PIPELINE,
+            f"there is no dvc.yaml in {home.source}, so nothing to pull into",
+            "Go to a clone of the project, or name it with --source.",
+        )
     stores = _stores(spec, home)
     client = connect(stores.tracking_uri)
     match = _REFERENCE.match(reference)
     if match is None:
         raise RunFailed(
-            Reason.INVALID_SPEC, f"{reference}: must be MODEL, MODEL@ALIAS or MODEL/VERSION"
+            Reason.INVALID_SPEC,
+            f"{reference}: must be MODEL, MODEL@ALIAS or MODEL/VERSION",
+            "Type the model as MLflow calls it.",
         )
     name = match["name"]
-    version = _find(MLflowRegistry(client, stores.tracking_uri, name), match)
+    version = _find(MLflowRegistry(client, stores.tracking_uri, name), match, stores)
     run_id = version.training_run
     text = read_state(client, stores.tracking_uri, run_id) if run_id else None
     if text is None:
         raise RunFailed(
             Reason.INVALID_SPEC,
             f"version {version.number} of {name} was not registered by Retrain: no dvc.lock",
+            "Pull a version that a run of Retrain registered: it has the tag retrain.dev/job-uid.",
         )
-    state = PipelineState.model_validate_json(text)
+    state = _state(text, name, version)
     home.create()
     _refuse_overwriting(home, state, force)
     project = _open(home, spec, stores)
@@ -74,14 +92,26 @@ def _pull(reference: str, filename: Path | None, home: Home, force: bool) -> Non
         names = ", ".join(project.relative(out.fs_path) for out in lost)
         raise RunFailed(
             Reason.INVALID_SPEC,
-            f"data that were changed since DVC recorded them would be overwritten: {names};"
-            " `dvc add` or `dvc commit` them, or use --force",
+            f"data that were changed since DVC recorded them would be overwritten: {names}",
+            "`dvc add` or `dvc commit` them first, or let them be overwritten with --force.",
         )
     _restore(project, home, state, version.tags.get(MODEL_PATH))
     print(f"{name} version {version.number}: dvc.lock, data and model are in the work tree")
     commit = version.tags.get(COMMIT)
     if commit and commit != head(home.source):
         print(f"its code is commit {commit}: git checkout {commit}")
+
+
+def _state(text: str, name: str, version: Version) -> PipelineState:
+    try:
+        return PipelineState.model_validate_json(text)
+    except ValidationError as error:
+        raise RunFailed(
+            Reason.INVALID_SPEC,
+            f"what version {version.number} of {name} was trained from cannot be read:"
+            f" retrain/state.json of its MLflow run: {error.errors()[0]['msg']}",
+            "Use the retrain that registered it, or pull another version.",
+        ) from error
 
 
 def _nothing_named() -> TrainingRunSpec:
@@ -91,26 +121,35 @@ def _nothing_named() -> TrainingRunSpec:
 def _stores(spec: TrainingRunSpec, home: Home) -> Stores:
     named = spec.mlflow.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
     if named:
-        return Stores(tracking_address(named), local=False)
+        address = tracking_address(named)
+        return Stores(address, local=False, shown=without_userinfo(address))
     if not home.folder.is_dir():
         raise RunFailed(
             Reason.INVALID_SPEC,
-            "there is no tracking server: name one in the manifest (-f) or in"
-            " MLFLOW_TRACKING_URI, or run `retrain run` here first",
+            f"there is nothing to look in: no tracking server is named, and no {home.folder}",
+            "Name the manifest with the stores (-f), or MLFLOW_TRACKING_URI, or train here first.",
         )
-    return Stores(home.tracking_uri, local=True)
+    return Stores(home.tracking_uri, local=True, shown=str(home.folder))
 
 
-def _find(registry: MLflowRegistry, reference: "re.Match[str]") -> Version:
-    if reference["version"]:
-        return registry.get(int(reference["version"]))
-    alias = reference["alias"] or DEFAULT_ALIAS
-    number = registry.holder(alias)
-    if number is None:
+def _find(registry: MLflowRegistry, reference: "re.Match[str]", stores: Stores) -> Version:
+    known = {version.number: version for version in registry.versions()}
+    if not known:
         raise RunFailed(
-            Reason.INVALID_SPEC, f"model {registry.name} has no version with the alias {alias}"
+            Reason.INVALID_SPEC, f"there is no model {registry.name} in {stores.shown}", ELSEWHERE
         )
-    return registry.get(number)
+    if reference["version"]:
+        number: int | None = int(reference["version"])
+        missing = f"model {registry.name} has no version {number} in {stores.shown}"
+    else:
+        alias = reference["alias"] or DEFAULT_ALIAS
+        number = registry.holder(alias)
+        missing = f"no version of {registry.name} has the alias {alias} in {stores.shown}"
+    if number not in known:
+        newest = ", ".join(str(each) for each in sorted(known, reverse=True)[:10])
+        text = f"{missing}; versions: {newest}"
+        raise RunFailed(Reason.INVALID_SPEC, text, ELSEWHERE)
+    return known[number]
 
 
 def _refuse_overwriting(home: Home, state: PipelineState, force: bool) -> None:
@@ -126,8 +165,8 @@ def _refuse_overwriting(home: Home, state: PipelineState, force: bool) -> None:
     if at_risk and not force:
         raise RunFailed(
             Reason.INVALID_SPEC,
-            f"uncommitted changes would be overwritten: {', '.join(at_risk)}; commit them or use"
-            " --force",
+            f"uncommitted changes would be overwritten: {', '.join(at_risk)}",
+            OVERWRITE,
         )
     record.write_text(json.dumps({path: _digest(text.encode()) for path, text in written.items()}))
 

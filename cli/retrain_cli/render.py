@@ -25,6 +25,7 @@ from retrain_core.spec import (
 )
 
 TRAINER_IMAGE = "ghcr.io/retrain-dev/retrain-trainer"
+_DEFAULTS = "Correct the file after --defaults."
 
 
 def render_manifest(
@@ -35,7 +36,7 @@ def render_manifest(
         objects = _rendered(filename, image, defaults, namespace)
     except RunFailed as failure:
         print(f"{failure.reason}: {failure.message}", file=sys.stderr)
-        print(failure.outcome.remedy, file=sys.stderr)
+        print(failure.remedy, file=sys.stderr)
         return failure.outcome.exit_code
     # Through JSON: what stands in two places is written twice, not referred to.
     objects = json.loads(json.dumps(objects))
@@ -123,10 +124,11 @@ def _defaults(file: Path | None) -> dict[str, Any]:
     try:
         defaults = yaml.safe_load(file.read_text()) or {}
         if not isinstance(defaults, dict):
-            raise RunFailed(Reason.INVALID_SPEC, f"{file}: must be a part of a TrainingRun's spec")
+            said = f"{file}: must be a part of a TrainingRun's spec"
+            raise RunFailed(Reason.INVALID_SPEC, said, _DEFAULTS)
         check_defaults(defaults)
     except OSError as error:
-        raise RunFailed(Reason.INVALID_SPEC, f"{file}: {error.strerror}") from None
+        raise RunFailed(Reason.INVALID_SPEC, f"{file}: {error.strerror}", _DEFAULTS) from None
     except (DefaultsError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RunFailed(Reason.INVALID_SPEC, f"{file}: {error}") from None
+        raise RunFailed(Reason.INVALID_SPEC, f"{file}: {error}", _DEFAULTS) from None
     return defaults

@@ -5,21 +5,26 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from retrain_cli.home import Home
 from retrain_cli.manifest import read_manifest
 from retrain_cli.output import own_stdout, print_run
 from retrain_cli.progress import ConsoleReporter
 from retrain_cli.summary import print_summary
+from retrain_cli.surroundings import activate, forget_other_runs, refuse_no_project
 from retrain_cli.work_copy.git import forget_repository, head
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in
-from retrain_core.result import Result
+from retrain_core.result import ModelVersion, Result
 from retrain_core.spec import TrainingRun
 from retrain_trainer.interrupt import Interrupted, Interruption
 from retrain_trainer.job import Job, LocalStores, WorkTree
-from retrain_trainer.progress import Progress
+from retrain_trainer.progress import Progress, VersionContent
 from retrain_trainer.report import Redact, RedactingReporter, Reporter, own_stderr
+
+if TYPE_CHECKING:
+    from retrain_trainer.tracking.run import TrackedRun
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Options:
 def run_manifest(options: Options) -> int:
     """Carry out `retrain run`; returns its exit code."""
     redact = redactor(secrets_in(os.environ))
+    forget_other_runs()
     with own_stdout() as stdout:
         reporter = ConsoleReporter(own_stderr(), verbose=options.verbose)
         started = datetime.now(UTC)
@@ -47,9 +53,10 @@ def run_manifest(options: Options) -> int:
         try:
             run = read_manifest(options.filename, options.overrides)
             home = Home.of(options.source or options.filename.parent)
+            refuse_no_project(home.source, named=options.source is not None)
             result = _execute(run, home, options, progress, reporter, redact)
         except RunFailed as failure:
-            result = progress.result(failure.reason, redact(failure.message))
+            result = progress.result(failure.reason, redact(failure.message), failure.own_remedy)
         except (Interrupted, KeyboardInterrupt):
             result = progress.result(Reason.CANCELLED, "stopped")
         reporter.close()
@@ -79,8 +86,14 @@ def _execute(
 ) -> Result:
     report = RedactingReporter(console, redact)
     interruption = Interruption()
+    if (environment := activate()) is not None:
+        report.note(f"stages use the Python environment {environment}")
     if options.publish and options.smoke:
-        raise RunFailed(Reason.INVALID_SPEC, "--publish and --smoke exclude each other")
+        raise RunFailed(
+            Reason.INVALID_SPEC,
+            "--publish and --smoke exclude each other",
+            "Leave one of them out.",
+        )
     forget_repository()
     with home.locked(), interruption.handled():
         # mlflow and dvc take seconds to import: a wrong manifest is told before.
@@ -93,30 +106,46 @@ def _execute(
         if options.smoke:
             from retrain_cli.smoke import smoke
 
-            reason, message = outcome_of(
+            ending = outcome_of(
                 lambda: smoke(run, home, progress, report, interruption),
                 report,
                 interruption,
                 redact,
             )
-            return progress.result(reason, redact(message))
+            return progress.result(*ending)
         from retrain_cli.local_tracking import local_tracking
 
         with local_tracking(home) as stage_tracking_uri:
+            opened: TrackedRun | None = None
 
             def start() -> tuple[Job, TrackedRun]:
+                nonlocal opened
                 progress.commit = head(home.source)
                 job = _job(run, home, options, progress.commit, report)
                 console.log_to(home.logs / f"{job.uid}.log")
                 report.step("open the MLflow run")
-                tracked = find_or_open(connect(job.tracking_uri), job)
+                opened = tracked = find_or_open(connect(job.tracking_uri), job)
                 if job.commit and not tracked.commit:
                     tracked.record_commit(job.commit)
                 if not options.publish:
                     job = replace(job, stage_tracking_uri=stage_tracking_uri)
                 return job, tracked
 
-            return attempt(start, progress, report, interruption, redact)
+            result = attempt(start, progress, report, interruption, redact)
+            if opened is not None and result.model is not None:
+                progress.content = _content(opened, result.model)
+            return result
+
+
+def _content(run: "TrackedRun", model: ModelVersion) -> VersionContent | None:
+    """What the version holds; None where that cannot be told, which is no reason to fail."""
+    from retrain_trainer.registry.versions import MLflowRegistry
+
+    registry = MLflowRegistry(run.client, run.tracking_uri, model.name)
+    try:
+        return registry.content(int(model.version)) if model.version else None
+    except (RunFailed, OSError, ValueError):
+        return None
 
 
 def _job(
@@ -150,7 +179,8 @@ def _published_tracking_uri(run: TrainingRun) -> str:
     if not uri:
         raise RunFailed(
             Reason.INVALID_SPEC,
-            "--publish needs spec.mlflow.trackingURI, or MLFLOW_TRACKING_URI in the environment",
+            "--publish needs a tracking server, and none is named",
+            "Name it in spec.mlflow.trackingURI, or in MLFLOW_TRACKING_URI.",
         )
     from retrain_trainer.tracking.client import tracking_address
 

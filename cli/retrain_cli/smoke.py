@@ -82,8 +82,8 @@ def smoke(
     except RunFailed as failure:
         if failure.reason in (Reason.DATA_MISSING, Reason.CANCELLED):
             raise
-        text = advised(failure).message
-        raise RunFailed(Reason.SMOKE_FAILED, f"{failure.reason}: {text}") from failure
+        said = f"{failure.reason}: {advised(failure).message}"
+        raise RunFailed(Reason.SMOKE_FAILED, said, failure.remedy) from failure
     digest = hashlib.sha256(repr(sorted(progress.metrics.items())).encode()).hexdigest()[:12]
     return Reason.SMOKE_PASSED, (
         f"{_count(len(plan.stages), 'stage')} in {time.monotonic() - began:.1f} s;"

@@ -56,7 +56,7 @@ def submit_manifest(options: Options) -> int:
         return _submit(options)
     except RunFailed as failure:
         print(f"{failure.reason}: {failure.message}", file=sys.stderr)
-        print(failure.outcome.remedy, file=sys.stderr)
+        print(failure.remedy, file=sys.stderr)
         return failure.outcome.exit_code
 
 
@@ -84,7 +84,9 @@ def _body(options: Options) -> dict[str, Any]:
         git = body["spec"]["source"].get("git")
         if git is None:
             raise RunFailed(
-                Reason.INVALID_SPEC, "--revision: spec.source.image has no revision to choose"
+                Reason.INVALID_SPEC,
+                "--revision: spec.source.image has no revision to choose",
+                "Leave it out, or name spec.source.git.",
             )
         git["revision"] = options.revision
     metadata = body["metadata"]
@@ -109,6 +111,7 @@ def _namespace(options: Options, body: dict[str, Any]) -> str | None:
         raise RunFailed(
             Reason.INVALID_SPEC,
             f"metadata.namespace is {named}, and --namespace {options.namespace}",
+            "Leave one of them out.",
         )
     return options.namespace or named
 

@@ -1,6 +1,8 @@
 """The end of a run in a few lines: what ran, how good it is, what became of it, where to look."""
 
+import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
@@ -11,7 +13,7 @@ from rich.table import Table
 from retrain_cli.home import Home
 from retrain_core.outcome import OUTCOMES, Reason
 from retrain_core.result import ModelVersion, Result
-from retrain_trainer.progress import Progress
+from retrain_trainer.progress import Progress, VersionContent
 
 
 def print_summary(
@@ -33,7 +35,7 @@ def print_summary(
     colour = "green" if outcome.succeeded else "red"
     console.print(f"[bold {colour}]{reason}[/]: {escape(result.message)}")
     if not outcome.succeeded:
-        console.print(escape(outcome.remedy))
+        console.print(escape(result.remedy or outcome.remedy))
         console.print(f"[dim]exit code {outcome.exit_code}[/]")
     elif result.model and home and not smoke:
         for name, value in _where(progress, result.model, home, alias):
@@ -75,19 +77,26 @@ def _where(
     url = progress.mlflow.url if progress.mlflow else None
     tracking_uri = url.split("/#/")[0] if url else home.tracking_uri
     look = url or ("retrain ui" if home.shown == "." else f"retrain ui --source {home.shown}")
-    return [("load", load_line(reference, tracking_uri, progress.model_file)), ("look", look)]
+    return [("load", load_line(reference, tracking_uri, progress.content)), ("look", look)]
 
 
-def load_line(reference: str, tracking_uri: str, file: str | None) -> str:
-    """The line of Python that loads a registered model."""
-    set_uri = f'mlflow.set_tracking_uri("{tracking_uri}"); '
-    if file and file.endswith((".joblib", ".pkl", ".pickle")):
-        loader = "joblib.load" if file.endswith(".joblib") else "pandas.read_pickle"
-        return (
-            f"import {loader.split('.')[0]}, mlflow; {set_uri}"
-            f'model = {loader}(mlflow.artifacts.download_artifacts("{reference}/{file}"))'
-        )
-    return f'import mlflow; {set_uri}mlflow.artifacts.download_artifacts("{reference}")'
+def load_line(reference: str, tracking_uri: str, content: VersionContent | None) -> str:
+    """A line of Python that gets a registered model, and that works whatever wrote it.
+
+    Only what MLflow wrote says how it is loaded: the ending of a file's name does not.
+    """
+    start = f"import mlflow; mlflow.set_tracking_uri({_quoted(tracking_uri)}); "
+    if content is not None and content.pyfunc:
+        return f"{start}model = mlflow.pyfunc.load_model({_quoted(reference)})"
+    files = content.files if content is not None else ()
+    # MLflow would take some characters of a file's name for parts of an address.
+    if len(files) == 1 and re.fullmatch(r"[\w. -]+", files[0]):
+        reference = f"{reference}/{files[0]}"
+    return f"{start}path = mlflow.artifacts.download_artifacts({_quoted(reference)})"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def step_summary(

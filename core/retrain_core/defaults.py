@@ -99,6 +99,6 @@ def check_tracking_uri(uri: str | None) -> str:
     """
     if not uri:
         raise ValueError("mlflow.trackingURI: is not set, and there is no default")
-    if uri.startswith(("sqlite:", "file:", "/", ".")):
+    if uri.startswith(("sqlite", "file:")) or (":" not in uri and uri != "databricks"):
         raise ValueError(f"mlflow.trackingURI: {uri} ends with the pod; name a tracking server")
     return uri

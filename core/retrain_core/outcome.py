@@ -289,13 +289,21 @@ def outcome_of_exit_code(code: int) -> Outcome | None:
 
 
 class RunFailed(Exception):
-    """A run that cannot go on, told in the user's words."""
+    """A run that cannot go on, told in the user's words.
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    ``remedy``: what to do about it where the sentence of the reason's row does not fit; a sentence.
+    """
+
+    def __init__(self, reason: Reason, message: str, remedy: str | None = None) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.own_remedy = remedy
 
     @property
     def outcome(self) -> Outcome:
         return OUTCOMES[self.reason]
+
+    @property
+    def remedy(self) -> str:
+        return self.own_remedy or self.outcome.remedy

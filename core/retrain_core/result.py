@@ -106,6 +106,8 @@ class Result(ResultModel):
     reason: Reason | None = None
     """Absent while the run goes on."""
     message: Annotated[str, StringConstraints(max_length=MAX_BYTES)] = ""
+    remedy: Line | None = None
+    """What to do, where the sentence of the reason's row does not fit."""
     commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40,64}$")] | None = None
     mlflow: MLflowRun | None = None
     stages: Annotated[list[Stage], Field(max_length=MAX_STAGES)] = []
@@ -153,4 +155,4 @@ def _smaller(result: Result) -> Result | None:
         if content := getattr(part, word, None):
             half = content[: len(content) // 2] or None
             return result.model_copy(update={field: part.model_copy(update={word: half})})
-    return None
+    return result.model_copy(update={"remedy": None}) if result.remedy else None

@@ -30,7 +30,7 @@ def finished_status(
         "observedGeneration": generation,
     }
     body = result.model_dump(
-        mode="json", by_alias=True, exclude_none=True, exclude={"reason", "message"}
+        mode="json", by_alias=True, exclude_none=True, exclude={"reason", "message", "remedy"}
     )
     return {
         "observedGeneration": generation,

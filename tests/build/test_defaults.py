@@ -117,6 +117,7 @@ def test_what_a_run_does_not_say_is_taken_from_the_defaults(
         ({"retries": 11}, "defaults.retries: Input should be less than or equal to 10"),
         ({"pod": {"hostNetwork": True}}, "defaults.pod.hostNetwork: Extra inputs"),
         ({"mlflow": {"trackingURI": "sqlite:///x.db"}}, "sqlite:///x.db ends with the pod"),
+        ({"mlflow": {"trackingURI": "mlruns"}}, "mlruns ends with the pod"),
         ({"mlflow": {"trackingURI": "https://u:hunter2@h"}}, "must not contain credentials"),
     ],
     ids=str,

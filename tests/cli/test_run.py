@@ -83,6 +83,36 @@ def test_the_line_of_python_that_is_printed_loads_the_champion(laptop: Laptop) -
     assert json.loads((folder / "model.json").read_text()) == {"lr": 0.5, "n": 3}
 
 
+def test_a_metric_that_does_not_exist_is_told_though_nothing_has_changed(laptop: Laptop) -> None:
+    assert laptop.run().returncode == 0
+    laptop.write(toy_spec(model={"name": "toy", "promotion": {"metric": "scor"}}))
+    done = laptop.run()
+    assert done.returncode == 60
+    assert "no metric scor; it has: loss, score" in done.stderr
+    assert laptop.ran() == ["prepare", "train", "evaluate"]
+
+
+ABSENT = {
+    "toy/99": "has no version 99",
+    "toy@prod": "no version of toy has the alias prod",
+    "toi": "there is no model toi",
+}
+
+
+def test_a_pull_of_what_is_not_there_says_what_is_and_where_it_looked(laptop: Laptop) -> None:
+    nowhere = laptop.retrain("pull", "toy")
+    assert nowhere.returncode == 10
+    assert "no tracking server is named" in nowhere.stderr
+    assert laptop.run().returncode == 0
+    for reference, words in ABSENT.items():
+        done = laptop.retrain("pull", reference)
+        assert done.returncode == 10, done.stderr
+        assert words in done.stderr
+        assert str(laptop.project / ".retrain") in done.stderr
+        assert "(-f)" in done.stderr
+        assert "named field" not in done.stderr
+
+
 def test_pull_brings_a_local_version_into_the_tree(laptop: Laptop) -> None:
     laptop.run("--set", "train.lr=0.9")
     laptop.run("--set", "train.lr=0.1")
@@ -234,6 +264,8 @@ def test_publish_refuses_uncommitted_changes(laptop: Laptop) -> None:
     done = laptop.run("--publish", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     assert done.returncode == 10
     assert "uncommitted changes: params.yaml" in done.stderr
+    assert "Commit them" in done.stderr
+    assert "named field" not in done.stderr
 
 
 def test_an_unknown_field_is_told_with_its_line(laptop: Laptop) -> None:

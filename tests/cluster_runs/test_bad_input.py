@@ -138,6 +138,11 @@ ON_A_NODE_ALONE = [
 """What no process without a node can show."""
 BY_THE_TRAINER = ["stage-fails"]
 """One for all of how its reason comes into the status."""
+OWN_REMEDIES = {
+    "unknown-parameter": "Correct the parameter in the manifest",
+    "no-dvc-yaml": "Correct spec.source.git.path",
+}
+"""Where the sentence of the reason would not fit."""
 
 
 AT_ONCE = 4
@@ -198,12 +203,12 @@ def bad_run(team: Team, name: str) -> Object:
     return team.run(name, team.spec(retries=0, **changes))
 
 
-def told(status: Object, reason: Reason, words: tuple[str, ...]) -> None:
+def told(status: Object, reason: Reason, words: tuple[str, ...], remedy: str | None = None) -> None:
     condition = status["conditions"][0]
     assert (condition["status"], condition["reason"]) == ("False", reason), status
     for word in words:
         assert word in condition["message"], condition
-    assert OUTCOMES[reason].remedy in condition["message"]
+    assert (remedy or OUTCOMES[reason].remedy) in condition["message"]
     for secret_text in ("wrong-password", "wrong-secret-key"):
         assert secret_text not in str(status)
     stalled = next(found for found in status["conditions"] if found["type"] == "Stalled")

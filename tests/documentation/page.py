@@ -25,7 +25,7 @@ class File:
 
 Step = Command | File
 _BLOCK = re.compile(r"^```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
-_NAMED = re.compile(r"# (?P<name>[\w.-]+\.yaml)\n")
+_NAMED = re.compile(r"# (?P<name>[\w.-]+\.(?:yaml|py))\n")
 
 
 def steps(page: str, heading: str | None = None) -> list[Step]:

@@ -32,3 +32,9 @@ def test_the_quickstart_trains_a_champion_and_brings_a_version_back(
     assert "version 2 of iris is the champion" in told
     assert "SmokePassed" in told
     assert (tmp_path / "retrain/examples/iris/models/model.joblib").is_file()
+
+
+@pytest.mark.timeout(SECONDS)
+def test_a_script_becomes_a_project_that_is_trained(home: dict[str, str], tmp_path: Path) -> None:
+    told = Reader(tmp_path, home).does(steps("project.md", "A first project"))
+    assert "version 1 of churn is the champion" in told

@@ -11,7 +11,12 @@ from documentation.test_cluster import KIND, OWN
 from retrain_core.outcome import Activity, Reason
 from retrain_core.spec.manifest import parse_training_run
 
-RUN_BY_TESTS = [("quickstart.md", "On a laptop"), *KIND, *OWN]
+RUN_BY_TESTS = [
+    ("quickstart.md", "On a laptop"),
+    ("project.md", "A first project"),
+    *KIND,
+    *OWN,
+]
 PAGES = sorted(page.name for page in DOCS.glob("*.md"))
 OTHERS = {"argocd.md"}
 """Their commands want what no test has: an Argo CD."""

@@ -16,6 +16,7 @@ from plan.builders import (
     failed_by_policy,
 )
 from retrain_core.outcome import OUTCOMES, Reason
+from retrain_core.result import Result
 from retrain_operator.kube.objects import Object
 
 LOST = "the training ended well, but what it reported is lost."
@@ -181,6 +182,17 @@ def test_a_trained_run_has_everything_that_was_reported() -> None:
 def test_a_report_that_contradicts_the_exit_code_is_not_used_at_all() -> None:
     status = ended("a stage failed and its report claims success", failed_by_policy(50))
     assert {"model", "metrics", "dvc"} & status.keys() == set()
+
+
+def test_a_remedy_that_the_pod_gives_stands_in_the_place_of_the_reason_s() -> None:
+    own = "Commit the file, or let a stage write it."
+    report = Result(reason=Reason.DATA_MISSING, message="no raw.csv.", remedy=own)
+    pod = a_pod("it was killed")
+    (train,) = pod["status"]["containerStatuses"]
+    train["state"]["terminated"] |= {"message": report.dump(), "exitCode": 33}
+    job = a_job(None, failed_by_policy(33))
+    told = condition(World(a_run(), job, [pod]).plan().status)
+    assert (told["reason"], told["message"]) == ("DataMissing", f"no raw.csv. {own}")
 
 
 def test_a_remedy_is_told_after_a_message_of_any_length() -> None:

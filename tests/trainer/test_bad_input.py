@@ -22,7 +22,7 @@ def refused(ended: Ended, reason: Reason, *words: str) -> Ended:
     assert ended.code == OUTCOMES[reason].exit_code, ended
     for word in words:
         assert word in ended.result.message, ended
-    assert OUTCOMES[reason].remedy in ended.output
+    assert (ended.result.remedy or OUTCOMES[reason].remedy) in ended.output
     assert "Traceback" not in ended.output, ended
     return ended
 
@@ -84,7 +84,7 @@ PROJECTS: dict[str, tuple[dict[str, str | None], Reason, tuple[str, ...]]] = {
     "no .dvc": (
         {".dvc/config": None, ".dvc/.gitignore": None},
         Reason.INVALID_PIPELINE,
-        ("dvc init",),
+        ("no DVC project",),
     ),
     "broken YAML": (
         {"dvc.yaml": "stages:\n  train:\n    cmd: [unclosed\n    deps: x\n"},
@@ -118,8 +118,8 @@ PROJECTS: dict[str, tuple[dict[str, str | None], Reason, tuple[str, ...]]] = {
     ),
     "stage is killed": (
         {"src/train.py": "import os\nos.kill(os.getpid(), 9)\n"},
-        Reason.OUT_OF_MEMORY,
-        ("train",),
+        Reason.STAGE_FAILED,
+        ("train", "was killed"),
     ),
     "metric is NaN": (
         {

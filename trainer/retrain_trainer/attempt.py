@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.result import Result
@@ -13,6 +14,15 @@ from retrain_trainer.report import Redact, Reporter
 from retrain_trainer.steps import Training
 from retrain_trainer.tracking.children import end_children
 from retrain_trainer.tracking.run import TrackedRun
+
+
+class Ending(NamedTuple):
+    """How a run ended."""
+
+    reason: Reason
+    message: str
+    remedy: str | None = None
+    """What to do, where the sentence of the reason's row does not fit."""
 
 
 def attempt(
@@ -32,10 +42,10 @@ def attempt(
         progress.commit = run.commit or job.commit
         return Training(job, run, progress, report, interruption).execute()
 
-    reason, message = outcome_of(work, report, interruption, redact)
+    ending = outcome_of(work, report, interruption, redact)
     if run is not None:
-        end(run, reason, report)
-    return progress.result(reason, redact(message))
+        end(run, ending.reason, report)
+    return progress.result(*ending)
 
 
 def outcome_of(
@@ -43,24 +53,25 @@ def outcome_of(
     report: Reporter,
     interruption: Interruption,
     redact: Redact,
-) -> tuple[Reason, str]:
-    """The outcome of ``work``, with everything it may raise turned into one."""
+) -> Ending:
+    """The outcome of ``work``, with everything it may raise turned into one; redacted."""
     try:
         try:
-            return work()
+            reason, message = work()
+            return Ending(reason, redact(message))
         finally:
             interruption.over()
     except RunFailed as failure:
-        return failure.reason, failure.message
+        own = failure.own_remedy
+        return Ending(failure.reason, redact(failure.message), redact(own) if own else None)
     except Interrupted:
-        return Reason.CANCELLED, f"stopped from outside at {datetime.now(UTC):%H:%M:%S} UTC"
+        stopped = f"stopped from outside at {datetime.now(UTC):%H:%M:%S} UTC"
+        return Ending(Reason.CANCELLED, stopped)
     except Exception as error:
         for line in redact(traceback.format_exc()).splitlines():
             report.note(line)
-        return (
-            Reason.INTERNAL_ERROR,
-            f"{type(error).__name__}: {' '.join(str(error).split())[:1000]}",
-        )
+        said = f"{type(error).__name__}: {' '.join(str(error).split())[:1000]}"
+        return Ending(Reason.INTERNAL_ERROR, redact(said))
 
 
 def end(run: TrackedRun, reason: Reason, report: Reporter) -> None:

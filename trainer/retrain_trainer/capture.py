@@ -3,29 +3,11 @@
 import os
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-TAIL_LINES = 20
 MAX_LINE = 65536
 """What is longer is cut: it is no text for people, and would fill the memory."""
-
-
-class Tail:
-    """The last lines that went through."""
-
-    def __init__(self) -> None:
-        self._lines: deque[str] = deque(maxlen=TAIL_LINES)
-
-    def add(self, line: str) -> None:
-        self._lines.append(line)
-
-    def clear(self) -> None:
-        self._lines.clear()
-
-    def text(self) -> str:
-        return "\n".join(self._lines)
 
 
 @contextmanager
@@ -33,14 +15,18 @@ def captured(receive: Callable[[str], None]) -> Iterator[None]:
     """Lead descriptors 1 and 2 to ``receive``, line by line, for as long as the body runs.
 
     Progress bars rewrite their line with carriage returns: only what stands at the end counts.
+    Descriptor 0 is empty: a stage that asks would wait for an answer to what nobody can see.
     """
     sys.stdout.flush()
     sys.stderr.flush()
     read_end, write_end = os.pipe()
-    kept = os.dup(1), os.dup(2)
-    os.dup2(write_end, 1)
-    os.dup2(write_end, 2)
+    kept = {descriptor: _kept(descriptor) for descriptor in (0, 1, 2)}
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for target, descriptor in ((nothing, 0), (write_end, 1), (write_end, 2)):
+        os.dup2(target, descriptor)
     os.close(write_end)
+    if nothing > 2:
+        os.close(nothing)
     reader = threading.Thread(target=_read, args=(read_end, receive), daemon=True)
     reader.start()
     try:
@@ -48,12 +34,19 @@ def captured(receive: Callable[[str], None]) -> Iterator[None]:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os.dup2(kept[0], 1)
-        os.dup2(kept[1], 2)
-        for descriptor in kept:
-            os.close(descriptor)
+        for descriptor, copy in kept.items():
+            os.dup2(copy, descriptor)
+            os.close(copy)
         # A stage that left a daemon behind keeps the pipe open: do not wait for it for ever.
         reader.join(timeout=5)
+
+
+def _kept(descriptor: int) -> int:
+    """A copy of a descriptor; of one that is closed, as a service's standard input may be, none."""
+    try:
+        return os.dup(descriptor)
+    except OSError:
+        return os.open(os.devnull, os.O_RDWR)
 
 
 def _read(read_end: int, receive: Callable[[str], None]) -> None:

@@ -15,8 +15,8 @@ from retrain_trainer.tracking.children import (
     read_children,
     record_children,
 )
-from retrain_trainer.tracking.experiments import local_path
 from retrain_trainer.tracking.hints import code_hints
+from retrain_trainer.tracking.locations import local_path
 from retrain_trainer.tracking.run import TrackedRun
 from retrain_trainer.tracking.variables import CONTEXT, stage_variables
 

@@ -96,12 +96,11 @@ def run_source(pod: Pod) -> int:
         return Reason.TRAINED, ""
 
     with Interruption().handled() as interruption:
-        reason, message = outcome_of(work, report, interruption, redact)
-    done = reason is Reason.TRAINED
-    if run is not None and not done:
-        end(run, reason, report)
+        ending = outcome_of(work, report, interruption, redact)
+    if run is not None and ending.reason is not Reason.TRAINED:
+        end(run, ending.reason, report)
     # Reported while the run goes on: the status has both before the training has ended.
-    result = progress.result(None if done else reason, redact(message))
+    result = progress.result(*(() if ending.reason is Reason.TRAINED else ending))
     return _finish(pod, result, report)
 
 
@@ -135,7 +134,7 @@ def _finish(pod: Pod, result: Result, report: RedactingReporter) -> int:
     if outcome is not None:
         report.step(f"{outcome.reason}: {result.message}")
         if not outcome.succeeded:
-            report.note(outcome.remedy)
+            report.note(result.remedy or outcome.remedy)
     try:
         pod.result.write_text(result.dump())
     except OSError as error:

@@ -46,7 +46,8 @@ def read_table(path: Path, shown: str) -> pd.DataFrame:
     """
     field = "spec.model.profile.path"
     if not path.is_file():
-        raise RunFailed(Reason.INVALID_SPEC, f"{field}: there is no file {shown}")
+        said = f"{field}: there is no file {shown}"
+        raise RunFailed(Reason.INVALID_SPEC, said, "Correct the field, or let a stage write it.")
     try:
         return table_at(path)
     except NotATableError as error:

@@ -6,6 +6,7 @@ from itertools import islice
 from retrain_core.outcome import Reason
 from retrain_core.result import (
     MAX_BYTES,
+    MAX_LINE,
     MAX_METRICS,
     MAX_STAGES,
     MAX_WORD,
@@ -19,6 +20,16 @@ from retrain_core.result import (
 )
 
 
+@dataclass(frozen=True)
+class VersionContent:
+    """What a registered version holds."""
+
+    files: tuple[str, ...]
+    """Files and folders at its top."""
+    pyfunc: bool = False
+    """Whether it is a model of MLflow's that any Python can be given."""
+
+
 @dataclass
 class Progress:
     """Filled in by the steps."""
@@ -30,20 +41,22 @@ class Progress:
     dvc: DVCState | None = None
     model: ModelVersion | None = None
     champion_metrics: dict[str, float] = field(default_factory=dict)
-    """With ``model_file`` for the table on a laptop; not part of the result."""
-    model_file: str | None = None
-    """Name of the model's file; None where it is a folder, or what the stages' code registered."""
+    """With ``content`` for the table on a laptop; not part of the result."""
+    content: VersionContent | None = None
 
     def stage_ended(self, name: str, state: StageState, seconds: float) -> None:
         self.stages.append(
             Stage(name=_text(name, MAX_WORD), state=state, seconds=round(seconds, 2))
         )
 
-    def result(self, reason: Reason | None = None, message: str = "") -> Result:
+    def result(
+        self, reason: Reason | None = None, message: str = "", remedy: str | None = None
+    ) -> Result:
         """The result as it stands; what a repository names can be of any length."""
         return Result(
             reason=reason,
             message=_text(message, MAX_BYTES),
+            remedy=_text(remedy, MAX_LINE) if remedy else None,
             commit=self.commit,
             mlflow=self.mlflow,
             stages=self.stages[:MAX_STAGES],

@@ -7,6 +7,7 @@ from retrain_core.redact import without_userinfo
 from retrain_core.spec import Promotion
 from retrain_trainer.environment import PythonEnvironment
 from retrain_trainer.job import Job
+from retrain_trainer.naming import artifact_path
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.datasets import datasets
 from retrain_trainer.pipeline.evaluation import evaluation_of
@@ -126,8 +127,10 @@ def _record_plots(run: TrackedRun, project: Project, plan: Plan, state: Pipeline
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "plots"
         failed = draw_plots(project, plan, state.written, target)
-        record.record_files(run, "plots", sorted(target.iterdir()))
-    record.record_files(run, "plots/data", plot_files(project, plan))
+        pictures = [(file, file.name) for file in sorted(target.iterdir())]
+        record.record_files(run, "plots", pictures)
+    files = [(path, artifact_path(str(path))) for path in plot_files(project, plan)]
+    record.record_files(run, "plots/data", files)
     return failed
 
 

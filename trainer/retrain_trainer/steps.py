@@ -226,7 +226,6 @@ class Training:
 
     def place_model(self) -> None:
         self.model_path = self.model.place(self.project)
-        self.progress.model_file = None if self.model_path.is_dir() else self.model_path.name
 
     def record(self) -> None:
         self.report.step("record")
@@ -349,7 +348,6 @@ class Training:
         self.version = version
         if version.by_code:
             self.report.note(f"version {version.number} is what the stages' code registered")
-            self.progress.model_file = None
         self.progress.model = ModelVersion(
             name=registry.name,
             version=str(version.number),

@@ -48,9 +48,11 @@ class Standing:
 
     @property
     def remedy(self) -> str:
-        if self.outcome is not None:
-            return self.outcome.remedy
-        return "This retrain does not know the reason: install the version of the operator."
+        """What to do; empty where the message of a run that has ended says it itself."""
+        if self.outcome is None:
+            return "This retrain does not know the reason: install the version of the operator."
+        remedy = self.outcome.remedy
+        return "" if self.ended and self.message and remedy not in self.message else remedy
 
     @property
     def cause(self) -> str:
@@ -71,7 +73,7 @@ def print_ending(stream: TextIO, run: Object, standing: Standing) -> None:
         f"[bold {'green' if succeeded else 'red'}]{escape(standing.reason)}[/]"
         + (f": {escape(standing.cause)}" if standing.cause else "")
     )
-    if not succeeded:
+    if not succeeded and standing.remedy:
         console.print(escape(standing.remedy))
     for name, value in _facts(run):
         console.print(f"  [dim]{name}[/] {escape(value)}")
@@ -82,7 +84,9 @@ def print_ending(stream: TextIO, run: Object, standing: Standing) -> None:
 def write_step_summary(run: Object, standing: Standing) -> None:
     """What a CI service shows beside the job, where it offers a file for it."""
     status = run.get("status", {})
-    text = standing.cause if standing.status == "True" else f"{standing.cause} {standing.remedy}"
+    text = standing.cause
+    if standing.status != "True":
+        text = f"{text} {standing.remedy}".strip()
     step_summary(
         f"{run['metadata']['name']}: {standing.reason}",
         text,

@@ -50,9 +50,11 @@ def final(
 ) -> Status:
     """The status of a run that has ended; ``result`` is the trainer's, if there is one."""
     outcome = OUTCOMES[reason]
-    said = sentence(message, MAX_MESSAGE - len(outcome.remedy) - 1)
+    own = result.remedy if result is not None and result.reason is reason else None
+    remedy = own or outcome.remedy
+    said = sentence(message, MAX_MESSAGE - len(remedy) - 1)
     if not outcome.succeeded:
-        said = f"{said} {outcome.remedy}".strip()
+        said = f"{said} {remedy}".strip()
     conditions = [
         _condition(situation, "Succeeded", str(outcome.succeeded), reason, said),
     ]

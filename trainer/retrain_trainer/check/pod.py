@@ -83,7 +83,7 @@ def _run(pod: CheckPod, work: Callable[[Task, Setting], bool]) -> int:
         done = work(task, _setting(pod, task, redact, report))
     except RunFailed as failure:
         report.step(f"{failure.reason}: {failure.message}")
-        report.note(failure.outcome.remedy)
+        report.note(failure.remedy)
         _write(pod, redact(failure.message)[:MAX_MESSAGE], report)
         return failure.outcome.exit_code
     return 0 if done else OUTCOMES[Reason.INTERNAL_ERROR].exit_code

@@ -7,8 +7,9 @@ from dvc.config import ConfigError, RemoteNotFoundError
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import Remote
-from retrain_trainer.pipeline.errors import causes, store_failure
+from retrain_trainer.pipeline.errors import store_failure
 from retrain_trainer.pipeline.file_system import file_system
+from retrain_trainer.refusal import causes
 
 
 def download(url: str, target: Path, remote: Remote) -> None:

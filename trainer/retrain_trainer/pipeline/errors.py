@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Iterator
 
 from dvc.dependency.base import DependencyDoesNotExistError
 from dvc.dvcfile import FileIsGitIgnored
@@ -26,43 +25,18 @@ from dvc.utils.strictyaml import YAMLSyntaxError, YAMLValidationError
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.pipeline.file_system import package_of
+from retrain_trainer.refusal import Refusal, causes, local_refusal, refusal
 
-_OUT_OF_MEMORY = (-9, 137)
+_KILLED = (-9, 137)
 _TERMINATED = (-15, 143, -2, 130)
 """SIGTERM, and Ctrl-C: DVC lets it reach the stage alone."""
-_UNREACHABLE = (
-    "EndpointConnectionError",
-    "ConnectTimeoutError",
-    "ReadTimeoutError",
-    "ConnectionClosedError",
-    "ClientConnectorError",
-    "ConnectionError",
-    "TimeoutError",
-    "gaierror",
-    "HTTPClientError",
-    "ProxyConnectionError",
-    "SSLError",
-)
-_DENIED = (
-    "NoCredentialsError",
-    "PartialCredentialsError",
-    "PermissionError",
-    "TokenRetrievalError",
-)
-
-
 UNREADABLE = (DvcException, OSError, ImportError, RemoteMissingDepsError)
 """What DVC raises for a project that it cannot read."""
-
-
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """``error`` and what it came from, outermost first."""
-    seen: set[int] = set()
-    current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        yield current
-        current = current.__cause__ or current.__context__
+_OF_STORE = {
+    Refusal.DENIED: Reason.STORE_DENIED,
+    Refusal.UNREACHABLE: Reason.STORE_UNREACHABLE,
+    Refusal.MISSING: Reason.STORE_NOT_FOUND,
+}
 
 
 def pipeline_failure(error: BaseException) -> RunFailed:
@@ -101,16 +75,21 @@ def pipeline_failure(error: BaseException) -> RunFailed:
     return _invalid(_one_line(str(error) or repr(error)))
 
 
-def stage_failure(stage: str, error: BaseException, tail: str) -> RunFailed:
-    """The outcome of a stage that did not end well; ``tail``: the last lines it printed."""
+def stage_failure(
+    stage: str, error: BaseException, tail: str, *, out_of_memory: bool = False
+) -> RunFailed:
+    """The outcome of a stage that did not end well.
+
+    ``tail``: the last lines it printed; ``out_of_memory``: the kernel has killed a process of ours
+    for want of memory meanwhile.
+    """
     for cause in causes(error):
         if isinstance(cause, RunFailed):
             return cause
         if isinstance(cause, StageCmdFailedError):
             code = _exit_code(cause)
-            if code in _OUT_OF_MEMORY:
-                what = f"stage {stage} was killed, as a process that needs too much memory is"
-                return RunFailed(Reason.OUT_OF_MEMORY, _with_tail(what, tail))
+            if code in _KILLED:
+                return _killed(stage, tail, out_of_memory)
             if code in _TERMINATED:
                 return RunFailed(Reason.CANCELLED, f"stage {stage} was ended from outside")
             what = f"stage {stage} failed: `{_command(cause)}` exited with {code}"
@@ -121,14 +100,35 @@ def stage_failure(stage: str, error: BaseException, tail: str) -> RunFailed:
                 _with_tail(f"stage {stage} did not write its output {_output(cause)}", tail),
             )
         if isinstance(cause, (MissingDataSource, DependencyDoesNotExistError)):
-            return RunFailed(Reason.DATA_MISSING, f"stage {stage}: {_one_line(str(cause))}")
+            return RunFailed(
+                Reason.DATA_MISSING,
+                f"stage {stage}: {_one_line(str(cause))}",
+                "Commit the file, let a stage write it, or, where DVC tracks it, run `dvc push`"
+                " where it is.",
+            )
         if isinstance(cause, (YAMLSyntaxError, YAMLValidationError, ParseError)):
             return pipeline_failure(error)
     store = store_failure(error)
     if store is not None:
         return store
     innermost = list(causes(error))[-1]
-    return RunFailed(Reason.STAGE_FAILED, f"stage {stage} failed: {_one_line(str(innermost))}")
+    return RunFailed(
+        Reason.STAGE_FAILED,
+        f"stage {stage} failed: {_said(innermost)}",
+        f"It is DVC that says so: see what `dvc repro {stage}` says in a clone.",
+    )
+
+
+def _killed(stage: str, tail: str, out_of_memory: bool) -> RunFailed:
+    if out_of_memory:
+        what = f"stage {stage} was killed by the kernel, as there was no memory left"
+        return RunFailed(Reason.OUT_OF_MEMORY, _with_tail(what, tail))
+    return RunFailed(
+        Reason.STAGE_FAILED,
+        _with_tail(f"stage {stage} was killed (SIGKILL, exit code 137)", tail),
+        "Find out what killed it: a person, a limit of the machine, or, unseen by us, want of"
+        " memory (spec.pod.resources).",
+    )
 
 
 def store_failure(error: BaseException, url: str = "the store") -> RunFailed | None:
@@ -136,15 +136,20 @@ def store_failure(error: BaseException, url: str = "the store") -> RunFailed | N
     for cause in causes(error):
         if isinstance(cause, RunFailed):
             return cause
-        kinds = {kind.__name__ for kind in type(cause).__mro__}
-        text = _one_line(str(cause))
-        if isinstance(cause, FileNotFoundError) and "specified bucket" in text:
-            return RunFailed(Reason.STORE_NOT_FOUND, f"{url} does not exist: {text}")
-        if kinds & set(_DENIED) or re.search(r"\b(403|401)\b|Forbidden|AccessDenied", text):
-            return RunFailed(Reason.STORE_DENIED, f"{url} refuses us: {text}")
-        if kinds & set(_UNREACHABLE):
-            return RunFailed(Reason.STORE_UNREACHABLE, f"{url} cannot be reached: {text}")
-    return None
+        if isinstance(cause, FileNotFoundError) and "specified bucket" in str(cause):
+            # s3fs keeps the code of S3 in no other place.
+            return RunFailed(Reason.STORE_NOT_FOUND, f"{url} does not exist: {_said(cause)}")
+    path = local_refusal(error)
+    if path is not None and path.startswith(url.removeprefix("file://")):
+        return RunFailed(
+            Reason.STORE_DENIED,
+            f"{url} refuses us: {path} cannot be written or read",
+            "Make the folder readable and writable.",
+        )
+    if (found := refusal(error)) is None:
+        return None
+    kind, cause = found
+    return RunFailed(_OF_STORE[kind], f"{url} {kind.value}: {_said(cause)}")
 
 
 def _invalid(message: str) -> RunFailed:
@@ -154,6 +159,10 @@ def _invalid(message: str) -> RunFailed:
 def _one_line(text: str) -> str:
     """``text`` in one line, with paths as the user knows them: from the project's folder."""
     return " ".join(text.replace(f"{os.getcwd()}/", "").split())[:500]
+
+
+def _said(error: BaseException) -> str:
+    return _one_line(str(error)) or type(error).__name__
 
 
 def _relative(path: object) -> str:

@@ -7,10 +7,11 @@ from dvc.stage.exceptions import StageFileDoesNotExistError
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
-from retrain_trainer.pipeline.errors import causes, store_failure
+from retrain_trainer.pipeline.errors import store_failure
 from retrain_trainer.pipeline.file_system import package_of
 from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project
+from retrain_trainer.refusal import causes
 
 
 def update_imports(project: Project, targets: Collection[str], plan: Plan) -> list[str]:

@@ -49,10 +49,12 @@ class Metrics:
         """
         found = self.find(name)
         if found is None:
-            known = ", ".join(sorted(self.named())) or "no metrics at all"
+            known = ", ".join(sorted(self.named()))
             raise RunFailed(
                 Reason.METRIC_NOT_FOUND,
-                f"the pipeline writes no metric {name}; it has: {known}{self._hint()}",
+                f"the pipeline writes no metric {name}; it has: {known or 'no metrics at all'}"
+                f"{self._hint()}",
+                None if known else "Name the file with the numbers under `metrics` of its stage.",
             )
         if not math.isfinite(found[1]):
             raise RunFailed(Reason.METRIC_NOT_FINITE, f"metric {name} is {found[1]}")
@@ -88,7 +90,9 @@ def read_metrics(project: Project, plan: Plan, written: Collection[str]) -> Metr
             values.update(load_numbers(name, path).values)
         except Exception as error:
             raise RunFailed(
-                Reason.METRIC_NOT_FOUND, f"metrics file {name}: {_said(error)}"
+                Reason.METRIC_NOT_FOUND,
+                f"metrics file {name}: {_said(error)}",
+                "Let a stage write it, or take it out of the metrics in dvc.yaml.",
             ) from error
     unwritten = [project.relative(str(path)) for path in loose_metrics(project)]
     known = {project.relative(str(path)) for path in loose}

@@ -18,6 +18,7 @@ from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project
 
 DEFAULT_FILE = "params.yaml"
+WHERE = "Correct the parameter in the manifest, or what was typed after --set."
 
 
 def override_params(project: Project, params: Mapping[str, Any], field: str) -> list[str]:
@@ -209,6 +210,7 @@ def converted(old: Any, new: Any, field: str) -> Any:
     raise RunFailed(
         Reason.INVALID_SPEC,
         f"{field}: {new!r} is a {_kind(new)}, but the parameter is a {_kind(old)} ({old!r}){hint}",
+        WHERE,
     )
 
 
@@ -235,13 +237,14 @@ def _home(files: Mapping[str, Any], key: str, field: str) -> tuple[str, str]:
         return homes[0], key
     if homes:
         choices = ", ".join(f"{name}:{key}" for name in homes)
-        raise RunFailed(Reason.INVALID_SPEC, f"{field}.{key}: several files have it: {choices}")
+        said = f"{field}.{key}: several files have it: {choices}"
+        raise RunFailed(Reason.INVALID_SPEC, said, WHERE)
     known = [leaf for content in files.values() for leaf, _ in flattened(content)]
     close = difflib.get_close_matches(key, known, 3)
     hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known[:20])}"
     where = ", ".join(files) or "a parameter file, as there is none"
     raise RunFailed(
-        Reason.INVALID_SPEC, f"{field}.{key}: unknown parameter, not in {where}; {hint}"
+        Reason.INVALID_SPEC, f"{field}.{key}: unknown parameter, not in {where}; {hint}", WHERE
     )
 
 

@@ -1,7 +1,6 @@
 """The plots of dvc.yaml as pictures that need no network: MLflow shows them as they are."""
 
 import os
-import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from dvc_render import VegaRenderer
 from dvc_render.base import Renderer
 
+from retrain_trainer.naming import distinct, picture_name
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.paths import related
 from retrain_trainer.pipeline.plan import Plan
@@ -30,12 +30,14 @@ def draw_plots(project: Project, plan: Plan, written: Collection[str], folder: P
     objects.place(project, [out for out in outs if out.hash_info])
     folder.mkdir(parents=True, exist_ok=True)
     matches = match_defs_renderers(_ours(project, plan, written))
+    names = distinct((str(match.renderer.name) for match in matches), picture_name)
     failed = []
     for match in matches:
+        name = str(match.renderer.name)
         try:
-            _draw(match.renderer, folder)
+            _draw(match.renderer, folder / f"{names[name]}.svg")
         except Exception:
-            failed.append(str(match.renderer.name))
+            failed.append(name)
     return failed
 
 
@@ -62,11 +64,10 @@ def _ours(project: Project, plan: Plan, written: Collection[str]) -> Any:
     return shown
 
 
-def _draw(renderer: Renderer, folder: Path) -> None:
-    name = re.sub(r"[^\w.-]+", "_", str(renderer.name))
+def _draw(renderer: Renderer, file: Path) -> None:
     if isinstance(renderer, VegaRenderer):
         # Brings an engine of 30 MB: imported where there is something to draw.
         import vl_convert
 
         svg = vl_convert.vegalite_to_svg(renderer.get_filled_template(), allowed_base_urls=[])
-        (folder / f"{name}.svg").write_text(svg)
+        file.write_text(svg)

@@ -76,7 +76,9 @@ def open_project(job: Job, *, own_cache: bool = False) -> Project:
     """
     if not (job.project / "dvc.yaml").is_file():
         raise RunFailed(
-            Reason.INVALID_PIPELINE, f"there is no dvc.yaml in {_shown(job)}: nothing to run"
+            Reason.INVALID_PIPELINE,
+            f"there is no dvc.yaml in {_shown(job)}: nothing to run",
+            "Correct spec.source.git.path, or write a dvc.yaml, which tells how to train.",
         )
     if not own_cache:
         job.cache.mkdir(parents=True, exist_ok=True)
@@ -93,7 +95,8 @@ def open_project(job: Job, *, own_cache: bool = False) -> Project:
     except NotDvcRepoError as error:
         raise RunFailed(
             Reason.INVALID_PIPELINE,
-            f"{_shown(job)} is no DVC project: run `dvc init` in it and commit .dvc/config",
+            f"{_shown(job)} is no DVC project",
+            "Run `dvc init` in it, and commit what that writes.",
         ) from error
     except (ConfigError, DvcException) as error:
         raise pipeline_failure(error) from error

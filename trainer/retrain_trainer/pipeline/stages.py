@@ -15,8 +15,9 @@ from dvc.stage import PipelineStage, Stage
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.result import StageState
-from retrain_trainer.capture import Tail, captured
+from retrain_trainer.capture import captured
 from retrain_trainer.interrupt import Interruption
+from retrain_trainer.memory import kills
 from retrain_trainer.pipeline import loose, objects
 from retrain_trainer.pipeline.errors import stage_failure
 from retrain_trainer.pipeline.fetch import fetch
@@ -27,6 +28,7 @@ from retrain_trainer.pipeline.plan import ALL, Plan
 from retrain_trainer.pipeline.project import Project
 from retrain_trainer.pipeline.results import Found, Results, StageResult, adopt, result_of
 from retrain_trainer.report import Reporter
+from retrain_trainer.tail import Tail
 
 
 @dataclass(frozen=True)
@@ -114,12 +116,14 @@ class _Workshop:
             tail.add(line)
             self.execution.report.stage_output(line)
 
+        killed_before = kills()
         try:
             self.execution.interruption.check()
             with captured(receive):
                 return self._bring_up_to_date(stage, force)
         except Exception as error:
-            raise stage_failure(name, error, tail.text()) from error
+            failure = stage_failure(name, error, tail.text(), out_of_memory=kills() > killed_before)
+            raise failure from error
 
     def _bring_up_to_date(self, stage: PipelineStage, force: bool) -> StageEnded:
         if stage.frozen:

@@ -10,9 +10,10 @@ from dvc.stage import Stage
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
-from retrain_trainer.pipeline.errors import causes, store_failure
+from retrain_trainer.pipeline.errors import store_failure
 from retrain_trainer.pipeline.file_system import CONNECT_SECONDS, file_system
 from retrain_trainer.pipeline.project import Project
+from retrain_trainer.refusal import causes
 
 _MARKS = ("md5", "ETag", "etag", "Content-MD5", "VersionId", "mtime", "LastModified")
 """What file systems call a hash or a version of a file; the first that there is counts."""

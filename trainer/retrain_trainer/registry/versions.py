@@ -1,18 +1,23 @@
 """Registered versions and their tags: everything later runs need to know of a version."""
 
 import json
+import posixpath
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol
 
+import yaml
 from mlflow import MlflowClient
-from mlflow.artifacts import download_artifacts
+from mlflow.artifacts import download_artifacts, list_artifacts
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from retrain_core.outcome import Reason
+from retrain_core.outcome import Reason, RunFailed
 from retrain_core.verdict.promotion import Turn
-from retrain_trainer.tracking.client import tracking_errors, tracking_failure
+from retrain_trainer.progress import VersionContent
+from retrain_trainer.tracking.client import tracking_errors, values_of
+from retrain_trainer.tracking.failure import tracking_failure
 
 PREFIX = "retrain.dev"
 JOB_UID = f"{PREFIX}/job-uid"
@@ -50,6 +55,8 @@ DECIDED = f"{PREFIX}/decided"
 """The judgement, as in JUDGED_AGAIN, that the decision is of."""
 WITHDRAWN = f"{PREFIX}/withdrawn"
 """With `.<alias>` behind it: since when a person does not want the version to have the alias."""
+DESCRIPTION = "MLmodel"
+"""The file that makes a folder a model of MLflow's."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +197,7 @@ class MLflowRegistry:
         with tracking_errors(self._uri):
             while True:
                 page = self._client.search_model_versions(
-                    f"name='{self.name}'", max_results=1000, page_token=token
+                    f"name={_quoted(self.name)}", max_results=1000, page_token=token
                 )
                 found.extend(_version(item) for item in page)
                 token = page.token
@@ -241,7 +248,8 @@ class MLflowRegistry:
         """Create the registered model if there is none."""
         with tracking_errors(self._uri):
             try:
-                self._client.create_registered_model(self.name)
+                with values_of("spec.model.name"):
+                    self._client.create_registered_model(self.name)
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
@@ -252,6 +260,21 @@ class MLflowRegistry:
                 self.name, source, run_id=run_id, tags=dict(tags)
             )
         return _version(made)
+
+    def content(self, number: int) -> VersionContent:
+        """What is in a version, without its files."""
+        with tracking_errors(self._uri):
+            place = self._client.get_model_version_download_uri(self.name, str(number))
+            found = list_artifacts(artifact_uri=place, tracking_uri=self._uri)
+            names = tuple(sorted(posixpath.basename(item.path) for item in found))
+            if DESCRIPTION not in names:
+                return VersionContent(names)
+            with TemporaryDirectory() as folder:
+                described = download_artifacts(
+                    f"{place}/{DESCRIPTION}", dst_path=folder, tracking_uri=self._uri
+                )
+                flavors = yaml.safe_load(Path(described).read_text()).get("flavors", {})
+            return VersionContent(names, pyfunc="python_function" in flavors)
 
     def create_again(self, number: int, tags: dict[str, str]) -> Version:
         """A version with the files of another."""
@@ -284,6 +307,18 @@ class MLflowRegistry:
         if path.is_dir() and not any(path.iterdir()):
             raise FilesGoneError("MLflow has no files of it")
         return path
+
+
+def _quoted(name: str) -> str:
+    """``name`` in a filter of MLflow, which knows both quotes and no way to escape them."""
+    if "'" not in name:
+        return f"'{name}'"
+    if '"' in name:
+        raise RunFailed(
+            Reason.INVALID_SPEC,
+            f"spec.model.name: MLflow cannot look for {name}, which has both kinds of quotes",
+        )
+    return f'"{name}"'
 
 
 def _version(item: ModelVersion) -> Version:

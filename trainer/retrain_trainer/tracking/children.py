@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
+from retrain_trainer.naming import mlflow_name
 from retrain_trainer.tracking import record
 from retrain_trainer.tracking.client import tracking_errors
 from retrain_trainer.tracking.run import TrackedRun
@@ -116,12 +117,12 @@ def copies(
     added: dict[str, Value] = {}
     for stage, values in stages.items():
         for key, value in values.items():
-            name = record.name_of(key)
+            name = mlflow_name(key)
             known = [found[key] for found in stages.values() if key in found]
             if name in present:
                 known.append(present[name])
             if not all(record.same(other, value) for other in known):
-                added[record.name_of(f"{stage}.{key}")] = value
+                added[mlflow_name(f"{stage}.{key}")] = value
             elif name not in present:
                 added[name] = value
     return added

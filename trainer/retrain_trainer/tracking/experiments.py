@@ -1,8 +1,6 @@
 """The MLflow experiment of a training, and where artifacts of experiments are kept."""
 
-import re
-from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
@@ -10,6 +8,8 @@ from mlflow.exceptions import MlflowException
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.job import Job
+from retrain_trainer.tracking.client import values_of
+from retrain_trainer.tracking.locations import artifact_root, local_path
 
 _KIND = {"mlflow.experimentKind": "custom_model_development"}
 """Without it MLflow's pages guess, and may show the evaluations of a language model."""
@@ -27,7 +27,8 @@ def experiment_of(client: MlflowClient, job: Job) -> str:
         root = artifact_root(job.tracking_uri)
         location = f"{root}/{quote(name, safe='')}" if root else None
         try:
-            return str(client.create_experiment(name, location, tags=_KIND))
+            with values_of("spec.mlflow.experiment"):
+                return str(client.create_experiment(name, location, tags=_KIND))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
@@ -39,20 +40,6 @@ def experiment_of(client: MlflowClient, job: Job) -> str:
         )
     _refuse_losing_artifacts(experiment, job)
     return str(experiment.experiment_id)
-
-
-def artifact_root(tracking_uri: str) -> str | None:
-    """The folder beside a SQLite database, as a URI; a server knows its own."""
-    match = re.match(r"^sqlite:///(.*)$", tracking_uri)
-    return (Path(match[1]).absolute().parent / "artifacts").as_uri() if match else None
-
-
-def local_path(location: str) -> Path | None:
-    """The path that an artifact location is on this machine, if it is one."""
-    parts = urlsplit(location)
-    if parts.scheme not in ("", "file"):
-        return None
-    return Path(unquote(parts.path))
 
 
 def _refuse_losing_artifacts(experiment: Experiment, job: Job) -> None:

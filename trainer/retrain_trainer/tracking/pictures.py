@@ -45,7 +45,7 @@ def drift_svg(title: str, scores: Mapping[str, float], threshold: float) -> str:
     largest = max([threshold * 1.25, *drawn.values()])
     row = ROW // 2
     height = 80 + row * len(drawn)
-    line = LABEL + round(BAR * threshold / largest)
+    line = LABEL + round(BAR * (threshold / largest))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" {FONT}>',
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
@@ -73,7 +73,7 @@ def _legend(x: int, colour: str, text: str) -> str:
 
 
 def _bar(top: int, value: float, largest: float, colour: str) -> str:
-    width = max(1, round(BAR * abs(value) / largest))
+    width = max(1, round(BAR * (abs(value) / largest)))
     return (
         f'<rect x="{LABEL}" y="{top}" width="{width}" height="15" fill="{colour}"/>'
         f'<text x="{LABEL + width + 6}" y="{top + 12}">{value:.5g}</text>'

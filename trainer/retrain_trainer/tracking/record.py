@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 
+from retrain_trainer.naming import distinct, mlflow_name
 from retrain_trainer.tracking.client import tracking_errors
 from retrain_trainer.tracking.run import TrackedRun
 
@@ -22,7 +23,8 @@ def record_params(run: TrackedRun, params: Mapping[str, object]) -> None:
     """Log the parameters that the run lacks: MLflow refuses to change one, user code's too."""
     with tracking_errors(run.tracking_uri):
         present = run.client.get_run(run.run_id).data.params
-        named = {name_of(key): str(value)[:MAX_PARAM] for key, value in params.items()}
+        names = distinct(params, mlflow_name)
+        named = {names[key]: str(value)[:MAX_PARAM] for key, value in params.items()}
         new = [Param(name, value) for name, value in named.items() if name not in present]
         for start in range(0, len(new), BATCH):
             run.client.log_batch(run.run_id, params=new[start : start + BATCH])
@@ -33,10 +35,13 @@ def record_metrics(run: TrackedRun, metrics: Mapping[str, float]) -> None:
     with tracking_errors(run.tracking_uri):
         present = run.client.get_run(run.run_id).data.metrics
         now = int(time.time() * 1000)
+        names = distinct(metrics, mlflow_name)
         new = [
-            Metric(name, value, now, _last_step(run, name) if name in present else 0)
-            for name, value in ((name_of(key), value) for key, value in metrics.items())
-            if name not in present or not same(present[name], value)
+            Metric(
+                names[key], value, now, _last_step(run, names[key]) if names[key] in present else 0
+            )
+            for key, value in metrics.items()
+            if names[key] not in present or not same(present[names[key]], value)
         ]
         for start in range(0, len(new), BATCH):
             run.client.log_batch(run.run_id, metrics=new[start : start + BATCH])
@@ -68,20 +73,15 @@ def record_text(run: TrackedRun, path: str, text: str) -> None:
         run.client.log_text(run.run_id, text, path)
 
 
-def record_files(run: TrackedRun, folder: str, files: Iterable[Path]) -> None:
-    """Log files and folders as artifacts below ``folder``."""
+def record_files(run: TrackedRun, folder: str, files: Iterable[tuple[Path, str]]) -> None:
+    """Log files and folders, each as the artifact of its path below ``folder``."""
     with tracking_errors(run.tracking_uri):
-        for file in files:
+        for file, path in files:
+            target = f"{folder}/{path}"
             if file.is_dir():
-                run.client.log_artifacts(run.run_id, str(file), f"{folder}/{file.name}")
+                run.client.log_artifacts(run.run_id, str(file), target)
             else:
-                run.client.log_artifact(run.run_id, str(file), folder)
-
-
-def name_of(key: str) -> str:
-    """``key`` with what MLflow does not allow in names replaced, and as a path without detours."""
-    text = "".join(c if c.isalnum() or c in "_-. :/" else "_" for c in key)[:250]
-    return posixpath.normpath(f"/{text}").lstrip("/") or "_"
+                run.client.log_artifact(run.run_id, str(file), posixpath.dirname(target))
 
 
 def _last_step(run: TrackedRun, metric: str) -> int:

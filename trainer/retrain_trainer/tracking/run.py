@@ -13,7 +13,7 @@ from retrain_core.outcome import Reason
 from retrain_core.redact import without_userinfo
 from retrain_core.result import MAX_LINE, MLflowRun
 from retrain_trainer.job import Job
-from retrain_trainer.tracking.client import tracking_errors
+from retrain_trainer.tracking.client import tracking_errors, values_of
 from retrain_trainer.tracking.experiments import experiment_of
 from retrain_trainer.tracking.variables import ATTEMPT, PREFIX, Parent
 
@@ -157,7 +157,8 @@ def _open(client: MlflowClient, job: Job, experiment_id: str) -> Run:
     }
     if job.release:
         tags[f"{PREFIX}/release"] = job.release
-    run = client.create_run(experiment_id, run_name=job.name, tags=tags)
+    with values_of("spec.mlflow.tags"):
+        run = client.create_run(experiment_id, run_name=job.name, tags=tags)
     # Its pod may wait long for an image, or be deleted: no training runs before its stages do.
     client.update_run(run.info.run_id, status="SCHEDULED")
     return run

@@ -1,0 +1,125 @@
+"""What an exception of a request to the tracking server, or of its artifact store, means."""
+
+import re
+from urllib.parse import urlsplit
+
+from mlflow.exceptions import MlflowException, RestException
+
+from retrain_core.outcome import Reason, RunFailed
+from retrain_core.redact import without_userinfo
+from retrain_trainer.refusal import Refusal, local_refusal, refusal
+
+_DENIED = ("UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED")
+_UNREACHABLE = (
+    "TEMPORARILY_UNAVAILABLE",
+    "DEADLINE_EXCEEDED",
+    "REQUEST_LIMIT_EXCEEDED",
+    "RESOURCE_EXHAUSTED",
+)
+_GONE = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
+_OF_REFUSAL = {
+    Refusal.DENIED: Reason.TRACKING_DENIED,
+    Refusal.UNREACHABLE: Reason.TRACKING_UNREACHABLE,
+    Refusal.MISSING: Reason.TRACKING_DENIED,
+}
+_NO_MLFLOW = "Check spec.mlflow.trackingURI: something else than an MLflow server answers there."
+_RESTORE = "Restore it in MLflow, or start a new run."
+
+
+def failure_of(error: Exception, tracking_uri: str) -> RunFailed | None:
+    """The outcome of a request that was not carried out; None: it is no server's doing."""
+    if isinstance(error, RunFailed):
+        return error
+    if isinstance(error, MlflowException):
+        return tracking_failure(error, tracking_uri)
+    uri = without_userinfo(tracking_uri)
+    if (path := local_refusal(error)) is not None:
+        return RunFailed(
+            Reason.TRACKING_DENIED,
+            f"{uri} keeps artifacts in {path}, which cannot be written or read from here",
+            "Start `mlflow server` with --artifacts-destination, so that clients go through it.",
+        )
+    if (found := refusal(error)) is None:
+        return None
+    kind, cause = found
+    text = f"the artifact store of {uri} {kind.value}: {_text(cause)[:300]}"
+    return RunFailed(
+        _OF_REFUSAL[kind],
+        text,
+        "Check the artifact store of the tracking server, and the credentials for it: they are the"
+        " server's, or, where clients go to the store themselves, those of spec.mlflow.secretRef.",
+    )
+
+
+def tracking_failure(error: MlflowException, tracking_uri: str) -> RunFailed:
+    """The outcome of a request that the tracking server did not carry out."""
+    uri = without_userinfo(tracking_uri)
+    text = _text(error)
+    code = error.error_code
+    status = _status(error)
+    if "Invalid Host header" in text:
+        host = urlsplit(uri).netloc
+        return RunFailed(
+            Reason.TRACKING_DENIED,
+            f"{uri} refuses the host name {host}: start `mlflow server` with"
+            f" --allowed-hosts including {host}",
+        )
+    if "must be in the 'active' state" in text:
+        said = f"the MLflow run of this training was deleted in {uri}"
+        return RunFailed(Reason.TRACKING_DENIED, said, _RESTORE)
+    if code in _DENIED or status in (401, 403, 407):
+        return RunFailed(Reason.TRACKING_DENIED, f"{uri} refuses us: {text[:300]}")
+    if code in _UNREACHABLE or status == 429 or (status or 0) >= 500 or _no_answer(error):
+        return RunFailed(Reason.TRACKING_UNREACHABLE, f"{uri} cannot be reached: {_cause(text)}")
+    if status is not None or _is_no_mlflow(error):
+        said = f"{uri} is no MLflow tracking server: {text[:300]}"
+        return RunFailed(Reason.TRACKING_UNREACHABLE, said, _NO_MLFLOW)
+    if code in _GONE:
+        said = f"{uri} does not have what the run needs: {text[:300]}"
+        return RunFailed(Reason.TRACKING_DENIED, said, _RESTORE)
+    return RunFailed(Reason.INTERNAL_ERROR, f"{uri}: {text[:500]}")
+
+
+def unusable(error: Exception, tracking_uri: str) -> RunFailed:
+    """The outcome of an address that no client can be made for."""
+    uri = without_userinfo(tracking_uri)
+    why = _text(error)[:300]
+    if uri.startswith("file:") or (":" not in uri and uri != "databricks"):
+        why = (
+            "it is a folder, which MLflow has given up as a store: name a tracking server"
+            " (http://HOST:PORT) or a database (sqlite:////PATH/mlflow.db)"
+        )
+    elif isinstance(error, ImportError):
+        why = f"it needs a Python package that is not installed ({why})"
+    return RunFailed(
+        Reason.INVALID_SPEC,
+        f"the tracking URI {uri} cannot be used: {why}",
+        "Correct spec.mlflow.trackingURI, or MLFLOW_TRACKING_URI where the manifest names none.",
+    )
+
+
+def _no_answer(error: MlflowException) -> bool:
+    """MLflow puts what the HTTP client raised into a text, but it stays in the context."""
+    found = refusal(error)
+    return found is not None and found[0] is Refusal.UNREACHABLE
+
+
+def _is_no_mlflow(error: MlflowException) -> bool:
+    if isinstance(error, RestException):
+        return bool(error.json.get("error_code") != error.error_code)
+    return error.error_code == "ENDPOINT_NOT_FOUND" or "not in a valid JSON format" in str(error)
+
+
+def _status(error: MlflowException) -> int | None:
+    """Of an answer that is not MLflow's own: MLflow keeps it in the text alone."""
+    match = re.match(r"API request to endpoint \S+ failed with error code (\d{3}) ", str(error))
+    return int(match[1]) if match else None
+
+
+def _text(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _cause(text: str) -> str:
+    match = re.search(r"Caused by (.*)", text)
+    return (match[1] if match else text)[:300]
