@@ -179,6 +179,9 @@ def test_what_is_no_table_is_told(
     assert reason == Finding.NOT_A_TABLE
     assert "neither CSV nor Parquet" in message
     assert team.unseen(drift=drift(str(tmp_path)))[0] == Finding.NOT_A_TABLE
+    (tmp_path / "lfs.csv").write_text("version https://git-lfs.github.com/spec/v1\nsize 2\n")
+    reason, message = team.unseen(drift=drift(str(tmp_path / "lfs.csv")))
+    assert (reason, "Git LFS" in message) == (Finding.NOT_A_TABLE, True)
 
 
 def test_too_few_rows_are_told(team: Team, champion: str, tmp_path: Path) -> None:
