@@ -139,7 +139,7 @@ def test_versions_judged_again_while_others_train_leave_no_better_one_behind(
     for racer in racers:
         assert racer.decision is not None
         value = racer.entry.value or 0.0
-        assert racer.decision.reason != "Withdrawn"
+        assert racer.decision.reason != "Withdrawn", "no person was at work"
         if left is None or math.isnan(left):
             assert not eligible(policy, value, None)
         else:

@@ -135,8 +135,12 @@ class Race:
         return self._withdrawn_from(mine)
 
     def overtaker(self) -> int | None:
-        """The champion of a training later than mine, on other data: its judgement counts."""
-        last = max(self._claims(), key=lambda version: version.turn, default=self.mine)
+        """The champion of a training later than mine, on other data: its judgement counts.
+
+        That may have been over before this race began.
+        """
+        claiming = [v for v in self.versions.values() if self._claim_of(v) is not None]
+        last = max(claiming, key=lambda version: version.turn, default=self.mine)
         if last.turn <= self.mine.turn or self.comparable(last):
             return None
         return self._claim_of(last)
