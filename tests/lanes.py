@@ -51,6 +51,7 @@ LANE_OF = {
     "servers_check": "bed",
     "submit": "api",
     "trainer": "stores",
+    "words": "unit",
 }
 """By folder below tests/, with all that is below it; a file may be in another one."""
 TESTS = Path(__file__).parent

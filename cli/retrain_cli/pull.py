@@ -21,7 +21,8 @@ from retrain_trainer.job import Job, LocalStores
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.project import Output, Project, open_project
 from retrain_trainer.pipeline.state import PipelineState, restore_state
-from retrain_trainer.registry.versions import COMMIT, MODEL_PATH, MLflowRegistry, Version
+from retrain_trainer.registry.mlflow_registry import MLflowRegistry
+from retrain_trainer.registry.versions import COMMIT, MODEL_PATH, Version
 from retrain_trainer.tracking.client import connect, tracking_address
 from retrain_trainer.tracking.run import read_state
 

@@ -139,7 +139,7 @@ def _execute(
 
 def _content(run: "TrackedRun", model: ModelVersion) -> VersionContent | None:
     """What the version holds; None where that cannot be told, which is no reason to fail."""
-    from retrain_trainer.registry.versions import MLflowRegistry
+    from retrain_trainer.registry.mlflow_registry import MLflowRegistry
 
     registry = MLflowRegistry(run.client, run.tracking_uri, model.name)
     try:

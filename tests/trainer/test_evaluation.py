@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from retrain_trainer.pipeline.code import code_digest
+from retrain_trainer.pipeline.code_or_data import code_digest
 from retrain_trainer.pipeline.evaluation import Evaluation, evaluation_of
+from retrain_trainer.pipeline.plan import plan_stages
 from retrain_trainer.pipeline.project import Project
-from retrain_trainer.pipeline.stages import plan_stages
+from retrain_trainer.pipeline.stores import Stores
 from support.toy import write_files
 
 Files = dict[str, str]
@@ -99,7 +100,7 @@ class Pipeline:
         repo = Repo(str(self.folder), config={"core": {"no_scm": True}})
         with repo:
             repo.reproduce()
-            project = Project(repo, self.folder, [], None)
+            project = Project(repo, self.folder, Stores({}, (), (), None))
             plan = plan_stages(project, [], [])
             model = project.producers()[str(self.folder / "model.txt")]
             return evaluation_of(project, plan, model, METRIC)

@@ -9,8 +9,9 @@ from mlflow import MlflowClient
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import TrainingRunSpec
 from retrain_trainer.job import Job
+from retrain_trainer.registry.mlflow_registry import MLflowRegistry
 from retrain_trainer.registry.register import register
-from retrain_trainer.registry.versions import JOB_UID, MLflowRegistry, Version
+from retrain_trainer.registry.versions import JOB_UID, Version
 from retrain_trainer.tracking.children import copies
 from retrain_trainer.tracking.client import connect
 from retrain_trainer.tracking.hints import advised, code_hints

@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException, RestException
 from retrain_core.outcome import Reason
 from retrain_trainer.memory import kills
 from retrain_trainer.pipeline.errors import stage_failure, store_failure
-from retrain_trainer.registry.versions import _quoted
+from retrain_trainer.registry.mlflow_registry import _quoted
 from retrain_trainer.tracking.client import tracking_address
 from retrain_trainer.tracking.failure import failure_of, unusable
 

@@ -12,6 +12,7 @@ from retrain_trainer.pipeline.champion import NotComparableError, measure, store
 from retrain_trainer.pipeline.evaluation import Evaluation, evaluation_of
 from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Output, Project
+from retrain_trainer.registry.mlflow_registry import FilesGoneError, MLflowRegistry
 from retrain_trainer.registry.versions import (
     EVALUATION_DATA,
     FEATURES,
@@ -19,8 +20,6 @@ from retrain_trainer.registry.versions import (
     MEASURED,
     MODEL_MD5,
     MODEL_OUTPUT_MD5,
-    FilesGoneError,
-    MLflowRegistry,
     Version,
 )
 from retrain_trainer.report import Reporter

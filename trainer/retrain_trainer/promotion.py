@@ -15,8 +15,9 @@ from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project
 from retrain_trainer.progress import Progress
 from retrain_trainer.recording import measure_tags
+from retrain_trainer.registry.mlflow_registry import MLflowRegistry
 from retrain_trainer.registry.promote import Decision, judge_again, promote, record_decision
-from retrain_trainer.registry.versions import DECISION, MLflowRegistry, Version
+from retrain_trainer.registry.versions import DECISION, Version
 from retrain_trainer.report import Reporter
 from retrain_trainer.tracking.pictures import comparison_svg
 from retrain_trainer.tracking.record import record_text

@@ -1,6 +1,7 @@
 """Puts the whole of a training into its MLflow run, and what later runs need onto its version."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from retrain_core.redact import without_userinfo
@@ -22,7 +23,7 @@ from retrain_trainer.pipeline.state import LOCK, PipelineState
 from retrain_trainer.registry import versions
 from retrain_trainer.report import Reporter
 from retrain_trainer.tracking import record
-from retrain_trainer.tracking.run import TrackedRun
+from retrain_trainer.tracking.run import TrackedRun, read_artifact
 
 FOLDER = "retrain"
 MAX_TAG = 100_000
@@ -149,3 +150,12 @@ def record_profile(job: Job, run: TrackedRun, project: Project) -> None:
     table = profile.read_table(path, spec.path)
     content = profile.profile(table, spec)
     record.record_text(run, f"{FOLDER}/profile.json", profile.as_json(content))
+
+
+def complete_profile(job: Job, run: TrackedRun, project: Project, earlier: str | None) -> None:
+    """Log the profile to the ``earlier`` run whose state this is, if that has none."""
+    wanted = job.spec.model is not None and job.spec.model.profile is not None
+    if not wanted or earlier is None:
+        return
+    if read_artifact(run.client, run.tracking_uri, earlier, f"{FOLDER}/profile.json") is None:
+        record_profile(job, replace(run, run_id=earlier), project)

@@ -1,15 +1,13 @@
 """The steps of a training, in their order."""
 
-import tempfile
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from functools import cached_property
-from pathlib import Path
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
-from retrain_core.result import DVCState, ModelVersion
+from retrain_core.result import DVCState
 from retrain_trainer import installation
+from retrain_trainer.candidate import Candidate
 from retrain_trainer.child_runs import ChildRuns
 from retrain_trainer.interrupt import Interruption
 from retrain_trainer.job import Job
@@ -26,18 +24,9 @@ from retrain_trainer.pipeline.results import Results
 from retrain_trainer.pipeline.stages import Execution, StageEnded, StageStarted, run_stages
 from retrain_trainer.pipeline.state import PipelineState, capture_state
 from retrain_trainer.progress import Progress
-from retrain_trainer.promotion import Promoter
-from retrain_trainer.recording import record_training, version_tags
-from retrain_trainer.registry.register import register
-from retrain_trainer.registry.release import mark_release
-from retrain_trainer.registry.versions import (
-    ENVIRONMENT,
-    MODEL_MD5,
-    MODEL_PATH,
-    PIPELINE,
-    MLflowRegistry,
-    Version,
-)
+from retrain_trainer.recording import record_training
+from retrain_trainer.registry.mlflow_registry import MLflowRegistry
+from retrain_trainer.registry.versions import Version
 from retrain_trainer.report import Reporter
 from retrain_trainer.starting_point import find_starting_point
 from retrain_trainer.tracking.hints import advised
@@ -89,14 +78,14 @@ class Training:
         self.measure()
         if self.registry is None:
             return self.without_model()
-        self.place_model()
-        if (version := self.same_version()) is not None:
-            return self.up_to_date(self.registry, version)
+        candidate = self.candidate(self.registry)
+        if (version := candidate.same_version()) is not None:
+            return self.up_to_date(candidate, version)
         self.push()
         self.record()
-        self.register(self.registry)
-        self.promote(self.registry)
-        return Reason.TRAINED, self._what_became_of_it()
+        candidate.register(self.children)
+        candidate.promote()
+        return Reason.TRAINED, candidate.what_became_of_it()
 
     def open(self) -> None:
         """Open the project as the run's parameters shape it, and plan what to do."""
@@ -179,26 +168,10 @@ class Training:
             outs = self._outs(self.plan.stages)
             objects.place(self.project, [out for out in outs if out.hash_info])
 
-    def same_version(self) -> Version | None:
-        """The newest version, of another run, that is what this run has come to."""
-        if self.registry is None:
-            return None
-        wanted = {
-            PIPELINE: self.state.pipeline,
-            ENVIRONMENT: self.python.digest,
-            MODEL_PATH: self.model.path,
-            MODEL_MD5: self.model.md5(self.project),
-        }
-        for version in reversed(self.registry.versions()):
-            known = {key: version.tags.get(key) for key in wanted}
-            if known == wanted and version.training_run != self.run.run_id:
-                return version
-        return None
-
-    def up_to_date(self, registry: MLflowRegistry, version: Version) -> tuple[Reason, str]:
-        self._registered(registry, version)
-        self.judge_again(registry)
-        what = self._what_became_of_it()
+    def up_to_date(self, candidate: Candidate, version: Version) -> tuple[Reason, str]:
+        candidate.is_version(version)
+        candidate.judge_again()
+        what = candidate.what_became_of_it()
         if self.ran:
             return Reason.TRAINED, f"trained to the same result as before; {what}"
         data = why_nothing_is_new(self.project, self.plan, self.imports)
@@ -224,8 +197,22 @@ class Training:
         self.record()
         return Reason.TRAINED, "trained; the spec names no model to register"
 
-    def place_model(self) -> None:
-        self.model_path = self.model.place(self.project)
+    def candidate(self, registry: MLflowRegistry) -> Candidate:
+        return Candidate(
+            job=self.job,
+            run=self.run,
+            registry=registry,
+            project=self.project,
+            plan=self.plan,
+            model=self.model,
+            file=self.model.place(self.project),
+            metrics=self.metrics,
+            state=self.state,
+            uncommitted=self.uncommitted,
+            environment=self.stage_environment,
+            progress=self.progress,
+            report=self.report,
+        )
 
     def record(self) -> None:
         self.report.step("record")
@@ -240,45 +227,6 @@ class Training:
             self.report,
         )
         self.children = self.child_runs.record(self.plan.stages, self.earlier_children)
-
-    def register(self, registry: MLflowRegistry) -> None:
-        self.report.step("register")
-        tags = version_tags(
-            self.job,
-            self.project,
-            self.plan,
-            model=self.model,
-            metrics=self.metrics,
-            state=self.state,
-            commit=self.progress.commit,
-            uncommitted=self.uncommitted,
-        )
-        version = register(registry, self.run, self.model_path, tags, self.children)
-        self._registered(registry, version)
-
-    def promote(self, registry: MLflowRegistry) -> None:
-        with self._promoter() as promoter:
-            promoter.promote(registry, self.version, self.progress)
-
-    def judge_again(self, registry: MLflowRegistry) -> None:
-        with self._promoter() as promoter:
-            promoter.judge_again(registry, self.version, self.progress)
-
-    @contextmanager
-    def _promoter(self) -> Iterator[Promoter]:
-        self.report.step("promote")
-        with tempfile.TemporaryDirectory(dir=self.job.state) as scratch:
-            yield Promoter(
-                job=self.job,
-                run=self.run,
-                project=self.project,
-                plan=self.plan,
-                model=self.model,
-                metrics=self.metrics,
-                environment=self.stage_environment,
-                report=self.report,
-                scratch=Path(scratch),
-            )
 
     @cached_property
     def stage_environment(self) -> dict[str, str]:
@@ -342,26 +290,4 @@ class Training:
         url = self.project.remote_url()
         self.progress.dvc = DVCState(
             lock_md5=self.state.lock_md5, remote=without_userinfo(url)[:1024] if url else None
-        )
-
-    def _registered(self, registry: MLflowRegistry, version: Version) -> None:
-        self.version = version
-        if version.by_code:
-            self.report.note(f"version {version.number} is what the stages' code registered")
-        self.progress.model = ModelVersion(
-            name=registry.name,
-            version=str(version.number),
-            uri=f"models:/{registry.name}/{version.number}",
-        )
-        if self.job.release:
-            model = self.job.spec.model
-            promotion = model.promotion if model else None
-            mark_release(registry, version.number, self.job.release, promotion)
-
-    def _what_became_of_it(self) -> str:
-        made = self.progress.model
-        assert made is not None
-        state = "is the champion" if made.promoted else "is registered, not promoted"
-        return f"version {made.version} of {made.name} {state}" + (
-            f": {made.reason}" if made.reason else ""
         )

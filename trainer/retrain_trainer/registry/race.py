@@ -10,20 +10,16 @@ from dataclasses import replace
 from retrain_core.spec import Promotion
 from retrain_core.verdict.promotion import Score, Turn, judge
 from retrain_trainer.registry.alias import AliasRecord, key, respect_hand
+from retrain_trainer.registry.claims import CLAIM, claim_of, is_open
 from retrain_trainer.registry.versions import (
     EVALUATION,
     JUDGED_AGAIN,
-    PREFIX,
     PREVIOUS,
     Registry,
     Version,
 )
 
 MANUAL_ALIAS = "challenger"
-CLAIM = f"{PREFIX}/promoting"
-"""What a training gave the alias to, or was about to: version, alias, Unix time, judgement."""
-ABANDONED = 24 * 3600
-"""Seconds after which a claim whose decision is still open hides no person's move any more."""
 
 Measure = Callable[[Version], tuple[float | None, str]]
 """A version's metric on today's data, or None and why there is none."""
@@ -279,19 +275,13 @@ class Race:
         ]
 
     def _claim_of(self, version: Version) -> int | None:
-        number, alias, _ = _claim(version)
+        number, alias, _ = claim_of(version)
         return number if alias == self.alias else None
 
     def _open_claims(self, alias: str) -> bool:
         """Whether another training may be about to set ``alias``."""
-        fresh = time.time() - ABANDONED
-        for version in self.versions.values():
-            number, claimed, since = _claim(version)
-            if version.number == self.mine.number or number is None or version.decided:
-                continue
-            if claimed == alias and since > fresh:
-                return True
-        return False
+        others = (v for v in self.versions.values() if v.number != self.mine.number)
+        return any(is_open(version, alias) for version in others)
 
     def _gives_way(self, held: int | None) -> bool:
         """Whether ``held`` is of an earlier training on other data that has not looked yet."""
@@ -301,12 +291,3 @@ class Race:
         if held is None or not self._number_in_race(held):
             return False
         return self.versions[held].turn < max(ours, default=(0, 0))
-
-
-def _claim(version: Version) -> tuple[int | None, str, int]:
-    """Version, alias and Unix time of the claim of ``version``'s latest judgement."""
-    words = version.tags.get(CLAIM, "").split(" ", 3)
-    number, alias, since, judgement = (*words, "", "", "", "")[:4]
-    if not number.isdecimal() or judgement != version.judgement:
-        return None, "", 0
-    return int(number), alias, int(since) if since.isdecimal() else 0

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from retrain_trainer.registry.versions import JOB_UID, RUN_ID, MLflowRegistry, Version
+from retrain_trainer.registry.mlflow_registry import MLflowRegistry
+from retrain_trainer.registry.versions import JOB_UID, RUN_ID, Version
 from retrain_trainer.tracking.client import tracking_errors
 from retrain_trainer.tracking.run import TrackedRun
 

@@ -3,7 +3,8 @@
 import re
 
 from retrain_core.spec.training_run import Promotion
-from retrain_trainer.registry.versions import RELEASE, MLflowRegistry
+from retrain_trainer.registry.mlflow_registry import MLflowRegistry
+from retrain_trainer.registry.versions import RELEASE
 
 MAX_ALIAS = 255
 

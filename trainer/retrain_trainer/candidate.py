@@ -1,0 +1,137 @@
+"""The model of a training on its way into the registry: which version it is, and its judgement."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from retrain_core.result import ModelVersion
+from retrain_trainer.job import Job
+from retrain_trainer.pipeline.metrics import Metrics
+from retrain_trainer.pipeline.model_file import ModelFile
+from retrain_trainer.pipeline.plan import Plan
+from retrain_trainer.pipeline.project import Project
+from retrain_trainer.pipeline.state import PipelineState
+from retrain_trainer.progress import Progress
+from retrain_trainer.promotion import Promoter
+from retrain_trainer.recording import complete_profile, version_tags
+from retrain_trainer.registry.mlflow_registry import MLflowRegistry
+from retrain_trainer.registry.register import register
+from retrain_trainer.registry.release import mark_release
+from retrain_trainer.registry.versions import (
+    ENVIRONMENT,
+    MODEL_MD5,
+    MODEL_PATH,
+    PIPELINE,
+    Version,
+)
+from retrain_trainer.report import Reporter
+from retrain_trainer.tracking.run import TrackedRun
+
+
+@dataclass
+class Candidate:
+    """What a training has come to, and the version that it is once that is known."""
+
+    job: Job
+    run: TrackedRun
+    registry: MLflowRegistry
+    project: Project
+    plan: Plan
+    model: ModelFile
+    file: Path
+    """Where the model is."""
+    metrics: Metrics
+    state: PipelineState
+    uncommitted: str | None
+    environment: Mapping[str, str]
+    """Variables of the stages."""
+    progress: Progress
+    report: Reporter
+    version: Version | None = None
+
+    def same_version(self) -> Version | None:
+        """The newest version, of another run, that is what this one has come to."""
+        wanted = {
+            PIPELINE: self.state.pipeline,
+            ENVIRONMENT: self.state.environment,
+            MODEL_PATH: self.model.path,
+            MODEL_MD5: self.model.md5(self.project),
+        }
+        for version in reversed(self.registry.versions()):
+            known = {key: version.tags.get(key) for key in wanted}
+            if known == wanted and version.training_run != self.run.run_id:
+                return version
+        return None
+
+    def register(self, children: Sequence[str]) -> None:
+        """Make it a version; ``children`` are the ids of the MLflow runs of the stages' code."""
+        self.report.step("register")
+        tags = version_tags(
+            self.job,
+            self.project,
+            self.plan,
+            model=self.model,
+            metrics=self.metrics,
+            state=self.state,
+            commit=self.progress.commit,
+            uncommitted=self.uncommitted,
+        )
+        self.is_version(register(self.registry, self.run, self.file, tags, children))
+
+    def is_version(self, version: Version) -> None:
+        """Say which version it is."""
+        self.version = version
+        if version.by_code:
+            self.report.note(f"version {version.number} is what the stages' code registered")
+        self.progress.model = ModelVersion(
+            name=self.registry.name,
+            version=str(version.number),
+            uri=f"models:/{self.registry.name}/{version.number}",
+        )
+        if self.job.release:
+            model = self.job.spec.model
+            promotion = model.promotion if model else None
+            mark_release(self.registry, version.number, self.job.release, promotion)
+
+    def promote(self) -> None:
+        """Judge it as the version that this run has registered."""
+        with self._promoter() as promoter:
+            promoter.promote(self.registry, self._known, self.progress)
+
+    def judge_again(self) -> None:
+        """Judge it as the version of an earlier run, on today's data and by today's policy."""
+        complete_profile(self.job, self.run, self.project, self._known.training_run)
+        with self._promoter() as promoter:
+            promoter.judge_again(self.registry, self._known, self.progress)
+
+    def what_became_of_it(self) -> str:
+        """In words."""
+        made = self.progress.model
+        assert made is not None
+        state = "is the champion" if made.promoted else "is registered, not promoted"
+        return f"version {made.version} of {made.name} {state}" + (
+            f": {made.reason}" if made.reason else ""
+        )
+
+    @property
+    def _known(self) -> Version:
+        assert self.version is not None
+        return self.version
+
+    @contextmanager
+    def _promoter(self) -> Iterator[Promoter]:
+        self.report.step("promote")
+        with tempfile.TemporaryDirectory(dir=self.job.state) as scratch:
+            yield Promoter(
+                job=self.job,
+                run=self.run,
+                project=self.project,
+                plan=self.plan,
+                model=self.model,
+                metrics=self.metrics,
+                environment=self.environment,
+                report=self.report,
+                scratch=Path(scratch),
+            )
