@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from retrain_cli.work_copy.git import forget_repository, on_a_remote_branch
+from retrain_core.outcome import RunFailed
 from retrain_trainer.pipeline.scratch import copy_repository
 from servers.git_repos import git_environment
 from support.toy import write_files
@@ -339,6 +340,32 @@ def test_changes_that_git_was_told_to_overlook_are_uncommitted(tree: Tree) -> No
     copy = tree.copy()
     assert copy.uncommitted.changed == ("notes.txt", "src/train.py")
     assert answers(copy.top) == tree.answers()
+
+
+def test_a_filter_that_is_not_installed_spoils_nothing(tree: Tree) -> None:
+    tree.write(".gitattributes", "*.txt filter=x\n")
+    tree.commit()
+    for key, value in (("process", "no-such-program"), ("required", "true")):
+        tree.git("config", f"filter.x.{key}", value)
+    assert not tree.copy().uncommitted
+    tree.write("notes.txt", "two\n")
+    assert tree.copy().uncommitted.changed == ("notes.txt",)
+
+
+def test_a_folder_that_a_stage_has_locked_is_made_anew(tree: Tree) -> None:
+    top = tree.copy().top
+    for path in (top / "src", top / ".git"):
+        path.chmod(0)
+    (top / ".git").rename(top / "moved")
+    (top / ".git").write_text("gitdir: nowhere")
+    tree.copy()
+    assert answers(top) == tree.answers()
+
+
+def test_a_repository_that_git_cannot_read_is_told(tree: Tree) -> None:
+    (tree.path / ".git/index").write_bytes(b"DIRC broken")
+    with pytest.raises(RunFailed, match=r"git cannot read .*index"):
+        tree.copy()
 
 
 def test_the_scratch_copy_of_an_evaluation_is_the_same_repository_again(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from retrain_cli.work_copy.files import Mirror
 from retrain_cli.work_copy.git import head, run_git
+from retrain_cli.work_copy.original import Original
 from retrain_cli.work_copy.repository import STATUS_INDEX
 from retrain_trainer.uncommitted import Uncommitted
 
@@ -39,8 +40,12 @@ def _status(copy: Path) -> Iterator[tuple[str, str]]:
     variables = {"GIT_OPTIONAL_LOCKS": "1"}
     if shown:
         variables["GIT_INDEX_FILE"] = str(copy / ".git" / STATUS_INDEX)
-    printed = run_git([*_STATUS, "--untracked-files=all"], copy, variables=variables).stdout
-    for line in filter(None, printed.split("\0")):
+    asked = [*_STATUS, "--untracked-files=all"]
+    done = run_git(asked, copy, variables=variables, check=False)
+    if done.returncode != 0:
+        # A filter that is not installed, as Git LFS: files that only it could compare have changed.
+        done = run_git(asked, copy, variables=variables, settings=Original(copy).no_filters())
+    for line in filter(None, done.stdout.split("\0")):
         kind, rest = line.split(" ", 1)
         if kind == "?":
             yield "?", rest

@@ -103,14 +103,14 @@ class Original:
         if not empty:
             return set()
         look = ["diff-files", "--name-only", "--diff-filter=A", "-z"]
-        return set(names(look, self.top, settings=self._no_filters())) & set(empty)
+        return set(names(look, self.top, settings=self.no_filters())) & set(empty)
 
     def touched(self) -> set[str]:
         """Names whose files the index does not vouch for: nothing is read to find out."""
         look = ["diff-files", "--name-only", "--ignore-submodules=all", "-z"]
-        return set(names(look, self.top, settings=self._no_filters()))
+        return set(names(look, self.top, settings=self.no_filters()))
 
-    def _no_filters(self) -> tuple[str, ...]:
+    def no_filters(self) -> tuple[str, ...]:
         """A filter may write into `.git`, as that of Git LFS does."""
         done = run_git(
             ["config", "--name-only", "--get-regexp", r"^filter\."], self.top, check=False

@@ -11,6 +11,7 @@ from retrain_cli.work_copy.files import Mirror, Seen, read_known, write_known
 from retrain_cli.work_copy.git import names, top_of
 from retrain_cli.work_copy.original import GITLINK, Original
 from retrain_cli.work_copy.repository import make_repository, remove
+from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.uncommitted import Uncommitted
 
 HOME = ".retrain"
@@ -47,32 +48,48 @@ def copy_project(source: Path, work: Path, known: Path | None) -> WorkCopy:
     ignores; ``known`` is the file that tells of the last time, None for a fresh copy. It lies at
     its own path once more, so that relative ways out of it can be given their meaning by links
     beside it.
+
+    Raises:
+        RunFailed: InvalidSpec where git cannot read the repository, or the disk does not take it.
     """
     dvc_root = find_root(source) or source
     top = top_of(dvc_root) or dvc_root
     copy = work / top.relative_to(top.anchor)
     seen = read_known(known, copy) if known else {}
     try:
-        if not seen:
-            _clear(work)
-        tree = _bring(top, copy, dvc_root, seen)
-    except (OSError, subprocess.CalledProcessError):
-        # A stage may have left anything: folders without permissions, a broken repository.
-        _clear(work)
-        tree = _bring(top, copy, dvc_root, {})
-    mirror = tree.mirror
-    if known:
-        write_known(known, mirror)
+        tree = _bring(top, copy, dvc_root, seen, work)
+        if known:
+            write_known(known, tree.mirror)
+        place = source.relative_to(top)
+        found = uncommitted(tree.repositories, copy, place, tree.mirror)
+    except subprocess.CalledProcessError as error:
+        said = " ".join(str(error.stderr).split())[:300]
+        raise RunFailed(Reason.INVALID_SPEC, f"git cannot read {top}: {said}") from error
+    except OSError as error:
+        raise RunFailed(Reason.INVALID_SPEC, f"{top} cannot be copied: {error}") from error
     return WorkCopy(
-        project=copy / source.relative_to(top),
+        project=copy / place,
         dvc_root=dvc_root,
         top=copy,
-        uncommitted=uncommitted(tree.repositories, copy, source.relative_to(top), mirror),
-        unreadable=tuple(mirror.unreadable),
+        uncommitted=found,
+        unreadable=tuple(tree.mirror.unreadable),
     )
 
 
-def _bring(top: Path, copy: Path, dvc_root: Path, seen: dict[str, tuple[Seen, Seen]]) -> "_Tree":
+def _bring(
+    top: Path, copy: Path, dvc_root: Path, seen: dict[str, tuple[Seen, Seen]], work: Path
+) -> "_Tree":
+    if seen:
+        try:
+            return _update(top, copy, dvc_root, seen)
+        except (OSError, subprocess.CalledProcessError):
+            # A stage may have left anything: folders without permissions, a broken repository.
+            pass
+    _clear(work)
+    return _update(top, copy, dvc_root, {})
+
+
+def _update(top: Path, copy: Path, dvc_root: Path, seen: dict[str, tuple[Seen, Seen]]) -> "_Tree":
     copy.mkdir(parents=True, exist_ok=True)
     tree = _Tree(Mirror(top, copy, known=dict(seen)), dvc_root)
     tree.bring_all()
