@@ -191,6 +191,13 @@ def test_a_submodule_that_is_not_to_be_updated_stays_empty(cloning: Cloning) -> 
     assert "docs, stray" in cloning.warnings[0]
 
 
+def test_a_submodule_runs_no_program(cloning: Cloning, tmp_path: Path) -> None:
+    text = modules(vendor="../x.git") + f"\tupdate = !touch {tmp_path}/pwned\n"
+    repository = cloning.repository({".gitmodules": text, "vendor": Gitlink("1" * 40)})
+    cloning.refused(repository, Reason.SOURCE_NOT_FOUND, "the submodule vendor:", "update")
+    assert not (tmp_path / "pwned").exists()
+
+
 @pytest.mark.parametrize(
     ("url", "reason", "words"),
     [

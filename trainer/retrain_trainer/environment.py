@@ -31,8 +31,8 @@ for d in m.distributions():
         continue
     content = hashlib.sha256()
     for f in own:
-        if os.path.isfile(path := d.locate_file(f)):
-            known = f.hash.value.encode() if f.hash else open(path, "rb").read()
+        if f.hash or os.path.isfile(d.locate_file(f)):
+            known = f.hash.value.encode() if f.hash else open(d.locate_file(f), "rb").read()
             content.update(f"{f} ".encode() + hashlib.sha256(known).digest())
     content.update((d.read_text("entry_points.txt") or "").encode())
     editable = origin.get("dir_info", {}).get("editable", False)

@@ -7,7 +7,7 @@ from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_trainer.git_command import DENIED, NOT_FOUND, Git
 from retrain_trainer.git_submodules import same_host
-from retrain_trainer.pointers import is_pointer, some_of
+from retrain_trainer.pointers import is_pointer, printable, some_of
 
 _TRACKED = ":(attr:filter=lfs)"
 # As `git lfs install --local` has it, without the hooks; so `git status` knows the files.
@@ -56,6 +56,8 @@ def _pointers(git: Git) -> list[str]:
 
 def _endpoint(git: Git, wanted: list[str]) -> tuple[str, ...]:
     """The option that names the server in .lfsconfig; without one it is that of the repository."""
+    if (git.folder / ".lfsconfig").is_symlink():
+        raise _failure(wanted, ".lfsconfig is a symbolic link", Reason.SOURCE_NOT_FOUND)
     for key in ("lfs.url", "remote.origin.lfsurl"):
         url = _configured(git, key)
         if not url:
@@ -76,7 +78,7 @@ def _configured(git: Git, key: str) -> str:
 
 
 def _unavailable(names: list[str], stderr: str) -> RunFailed:
-    said = without_userinfo(" ".join(stderr.split()))[:400]
+    said = without_userinfo(printable(" ".join(stderr.split())))[:400]
     if DENIED.search(stderr):
         return _failure(names, f"the server refuses us: {said}", Reason.SOURCE_DENIED)
     gone = NOT_FOUND.search(stderr)

@@ -11,6 +11,7 @@ from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_core.spec import GitSource
 from retrain_trainer.git_command import Git
+from retrain_trainer.pointers import printable
 
 _OF_SSH = re.compile(r"^(?:[^@/:]+@)?(?P<host>[^@/:]+):(?P<path>(?!/)[^:]+)$")
 """USER@HOST:PATH"""
@@ -54,8 +55,8 @@ def refused(path: str, why: str, reason: Reason = Reason.SOURCE_NOT_FOUND) -> Ru
     """The failure for a submodule that cannot be had."""
     return RunFailed(
         reason,
-        f"the submodule {path}: {why}. If no stage needs it, set `update = none` for it in"
-        " .gitmodules",
+        f"the submodule {printable(path)}: {printable(why)}. If no stage needs it, set"
+        " `update = none` for it in .gitmodules",
     )
 
 

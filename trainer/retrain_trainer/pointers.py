@@ -34,6 +34,11 @@ def pointers_below(path: Path) -> Iterable[Path]:
 
 def some_of(names: Iterable[str]) -> str:
     """The first of ``names``, and how many more there are."""
-    every = sorted(names)
+    every = [printable(name) for name in sorted(names)]
     more = f" and {len(every) - 3} more" if len(every) > 3 else ""
     return ", ".join(every[:3]) + more
+
+
+def printable(name: str) -> str:
+    """``name`` as text that can be written: names of files need not be UTF-8."""
+    return name.encode(errors="replace").decode()
