@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrain_core.spec import Promotion
-from retrain_core.verdict.promotion import PromotionReason, Score, judge
+from retrain_core.verdict.promotion import MEANINGS, PromotionReason, Score, judge
 
 R = PromotionReason
 
@@ -205,3 +205,15 @@ def test_judging_again_from_what_was_found_finds_the_same(
 def test_the_mode_does_not_change_the_verdict() -> None:
     manual = judge(Score(1, 0.7), Score(2, 0.8), [], policy(mode="Manual"))
     assert (manual.champion, manual.reason) == (2, R.BETTER)
+
+
+def test_a_version_that_is_judged_again_has_the_turn_of_its_new_judgement() -> None:
+    rules = policy(min_improvement=0.1)
+    old = Score(1, 0.7, (3, 1))
+    assert judge(Score(2, 0.5), Score(3, 0.65), [old], rules).champion == 3
+    assert judge(Score(2, 0.5), old, [Score(3, 0.65)], rules).champion == 3
+    assert judge(Score(2, 0.5), Score(3, 0.65), [Score(1, 0.7)], rules).champion == 1
+
+
+def test_every_reason_has_a_meaning_in_the_reference() -> None:
+    assert set(MEANINGS) == set(PromotionReason)

@@ -1,5 +1,6 @@
 """How a run has ended: the Job's condition is the truth, exit code and report are the detail."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -15,9 +16,13 @@ from plan.builders import (
     failed,
     failed_by_policy,
 )
+from plan.schema import check_status
+from retrain_core import names
 from retrain_core.outcome import OUTCOMES, Reason
-from retrain_core.result import Result
+from retrain_core.result import ModelVersion, Result
 from retrain_operator.kube.objects import Object
+from retrain_operator.plan.became import warnings
+from retrain_operator.plan.status import container_status
 
 LOST = "the training ended well, but what it reported is lost."
 ENDED = {
@@ -202,3 +207,68 @@ def test_a_remedy_is_told_after_a_message_of_any_length() -> None:
     message = condition(World(a_run(), a_job(None, failed()), [pod]).plan().status)["message"]
     assert message.endswith(OUTCOMES[Reason.CONTAINER_FAILED].remedy)
     assert len(message) <= 4096
+
+
+def report(reason: Reason, promoted: bool, why: str) -> Object:
+    """A pod whose trainer ended well and said what became of its version."""
+    version = ModelVersion(name="iris", version="2", promoted=promoted, reason=why)
+    result = Result(reason=reason, message="the data are pinned", model=version)
+    pod = a_pod("its end was well")
+    train = container_status(pod, "train")
+    assert train is not None
+    train["state"]["terminated"]["message"] = result.dump()
+    return pod
+
+
+def started_by(type_: str) -> Object:
+    run = a_run()
+    said = json.dumps({"type": type_, "name": "mine"})
+    run["metadata"].setdefault("annotations", {})[names.TRIGGERED_BY_ANNOTATION] = said
+    return run
+
+
+@pytest.mark.parametrize(
+    ("promoted", "why", "warned"),
+    [
+        (True, "AlreadyChampion: f1 0.9", False),
+        (False, "NotBetter: f1 0.8 against 0.9 of version 1", False),
+        (False, "ChampionNotComparable: version 1, the champion, has no f1 on today's data", True),
+    ],
+)
+def test_what_became_of_the_model_is_a_condition_and_a_stalled_promotion_a_warning(
+    promoted: bool, why: str, warned: bool
+) -> None:
+    pod = report(Reason.UP_TO_DATE, promoted, why)
+    status = World(a_run(), a_job(None, complete()), [pod]).plan().status
+    told = condition(status, "Promoted")
+    assert f"{told['reason']}: {told['message']}" == f"{why}."
+    assert told["status"] == str(promoted)
+    assert status is not None
+    assert bool([*warnings(status)]) == warned
+    check_status(status)
+
+
+@pytest.mark.parametrize(
+    ("trigger", "reason", "warned"),
+    [
+        ("Drift", Reason.UP_TO_DATE, True),
+        ("Metric", Reason.UP_TO_DATE, True),
+        ("Data", Reason.UP_TO_DATE, True),
+        ("Drift", Reason.TRAINED, False),
+        ("Cron", Reason.UP_TO_DATE, False),
+        ("Release", Reason.UP_TO_DATE, False),
+        ("Manual", Reason.UP_TO_DATE, False),
+    ],
+)
+def test_a_run_that_was_called_for_and_had_nothing_to_train_is_a_warning(
+    trigger: str, reason: Reason, warned: bool
+) -> None:
+    pod = report(reason, True, "AlreadyChampion: f1 0.9")
+    run = started_by(trigger)
+    status = World(run, a_job(run, complete()), [pod]).plan().status
+    assert status is not None
+    found = [one for one in warnings(status) if one["type"] == "Effective"]
+    assert [one["status"] for one in found] == (["False"] if warned else [])
+    assert all("the data are pinned" in one["message"] for one in found)
+    assert all("spec.dvc.update" in one["message"] for one in found)
+    check_status(status)

@@ -164,7 +164,7 @@ class Race:
             for alias in self._aliases
             if not AliasRecord.of(self._model, alias).agrees(self._model.aliases.get(alias))
             # Who is at work there sees to it, and sees whether it was a person.
-            and (self._written or not self._open_claims(alias))
+            and (self._written or self.resumed or not self._open_claims(alias))
         ]
         for alias in stale:
             record = AliasRecord.of(self._model, alias)
