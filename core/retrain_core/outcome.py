@@ -91,7 +91,7 @@ _ROWS = (
         Reason.DATA_MISSING,
         33,
         False,
-        "Run `dvc push` where the data are, or correct spec.dvc.remote.",
+        "Bring the data to a store that the run reads from, or correct spec.dvc.remote.",
     ),
     Outcome(
         Reason.TRACKING_DENIED,

@@ -119,6 +119,8 @@ def test_pull_brings_a_local_version_into_the_tree(laptop: Laptop) -> None:
     assert laptop.retrain("pull", "toy/2").returncode == 0
     done = laptop.retrain("pull", "toy@champion")
     assert done.returncode == 0, done.stderr
+    # It fails where anything is not as `dvc pull` would leave it.
+    laptop.dvc("status")
     assert json.loads((laptop.project / "models/model.json").read_text())["lr"] == 0.9
     assert "lr: 0.9" in (laptop.project / "params.yaml").read_text()
     (laptop.project / "params.yaml").write_text("train:\n  lr: 0.3\n")

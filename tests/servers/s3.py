@@ -44,6 +44,11 @@ class S3Server:
     def create_bucket(self, name: str) -> None:
         self.client().create_bucket(Bucket=name)
 
+    def keep_versions(self, bucket: str) -> None:
+        self.client().put_bucket_versioning(
+            Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
+        )
+
     def put(self, bucket: str, key: str, content: bytes) -> None:
         self.client().put_object(Bucket=bucket, Key=key, Body=content)
 
@@ -62,7 +67,8 @@ class S3Server:
 def s3_server(folder: Path) -> Iterator[S3Server]:
     folder = folder.resolve()
     buckets, attributes, users = folder / "buckets", folder / "attributes", folder / "users"
-    for directory in (buckets, attributes, users):
+    versions = folder / "versions"
+    for directory in (buckets, attributes, users, versions):
         directory.mkdir(parents=True, exist_ok=True)
     binary = versitygw_binary()
     log = folder / "s3.log"
@@ -76,7 +82,9 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
 
     def command(port: int) -> Sequence[str]:
         # --sidecar: a temporary folder in memory need not know extended attributes.
-        backend = ["posix", "--sidecar", str(attributes), str(buckets)]
+        # --versioning-dir: versions are kept of the buckets that are told to.
+        options = ["--sidecar", str(attributes), "--versioning-dir", str(versions)]
+        backend = ["posix", *options, str(buckets)]
         # --iam-dir: without it an unknown access key is a 404, where S3 says 403.
         gateway = ["--port", f"127.0.0.1:{port}", "--region", REGION, "--iam-dir", str(users)]
         return [str(binary), *gateway, *backend]

@@ -30,6 +30,9 @@ def missing(
     message = f"missing data: {names} ({where})"
     if reason is Reason.DATA_MISSING and (command := _command(project, outs, asked)):
         message += f". Where the data are, run `{command}`"
+    upstream = sorted(out.stage.addressing for out in outs if out.stage.is_import)
+    if reason is Reason.DATA_MISSING and upstream:
+        message += f". To import anew: spec.dvc.update: [{', '.join(upstream)}]"
     return RunFailed(reason, message)
 
 

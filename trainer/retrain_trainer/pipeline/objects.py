@@ -89,6 +89,9 @@ def place(project: Project, outs: Iterable[Output]) -> None:
     absent = [out for out in ours if not on_disk(out)]
     fetch(project, absent)
     for out in absent:
+        if out.exists and out.isdir() != bool(out.hash_info.isdir):
+            # DVC replaces a file by a file and a folder by a folder.
+            out.remove()
         with _cached(project, out):
             out.checkout(force=True)
 

@@ -14,7 +14,6 @@ from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_trainer.job import Job
 from retrain_trainer.pipeline.errors import UNREADABLE, pipeline_failure
-from retrain_trainer.pipeline.file_system import is_versioned, missing_package
 from retrain_trainer.pipeline.original import link_outside
 from retrain_trainer.pipeline.stores import Stores, find_stores
 
@@ -117,12 +116,7 @@ def _open(job: Job, *, own_cache: bool) -> tuple[Repo, Stores]:
     if not any((folder / ".git").exists() for folder in (root, *root.parents)):
         config["core"]["no_scm"] = True
     config["core"] |= {"analytics": False, "check_update": False, "autostage": False}
-    repo = Repo(str(root), config=config)
-    default = repo.config["core"].get("remote")
-    if default and (is_versioned(repo.config, default) or missing_package(repo.config, default)):
-        # DVC itself could neither read from it nor say why it cannot.
-        repo.config["core"]["remote"] = ""
-    return repo, stores
+    return Repo(str(root), config=config), stores
 
 
 def _shown(job: Job) -> str:

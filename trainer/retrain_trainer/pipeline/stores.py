@@ -7,6 +7,7 @@ from typing import Any
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import Remote
 from retrain_trainer.job import Job
+from retrain_trainer.pipeline.file_system import is_versioned, missing_package
 from retrain_trainer.pipeline.original import original_settings
 
 LOCAL_STORE = "retrain-local"
@@ -72,7 +73,13 @@ def find_stores(job: Job, repository: Mapping[str, Any], *, own_cache: bool) -> 
     if job.local is not None and not job.local.publish:
         writer = LOCAL_STORE
     far = dict.fromkeys(one for one in (name, default) if one)
-    core = {"remote": name} if name else {}
+    merged = {one: repository["remote"].get(one, {}) | remotes.get(one, {}) for one in far}
+    known = {"remote": merged}
+    if name and (is_versioned(known, name) or missing_package(known, name)):
+        # DVC itself could neither read from it nor say why it cannot.
+        core = {"remote": ""}
+    else:
+        core = {"remote": name} if name else {}
     return Stores({"core": core, "remote": remotes}, tuple(near), tuple(far), writer)
 
 
