@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from dvc.repo import Repo
+from retrain_trainer.pipeline.sources import fetch_sources
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import TrainingRunSpec
@@ -19,7 +20,6 @@ from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.imports import update_imports
 from retrain_trainer.pipeline.project import Output, Project, open_project
 from retrain_trainer.pipeline.remote import check_writers
-from retrain_trainer.pipeline.sources import fetch_sources
 from retrain_trainer.pipeline.stages import plan_stages
 from servers.s3 import S3Server
 from support.toy import write_files
