@@ -101,10 +101,8 @@ class Mirror:
             os.chmod(target, stat.S_IMODE(there.st_mode) & 0o777)
             os.utime(target, ns=(there.st_atime_ns, there.st_mtime_ns))
             here = os.lstat(target)
-        if time.time_ns() - there.st_ctime_ns > _TICK_NS:
-            self.known[name] = (_seen(there), _seen(here))
-        else:
-            self.known.pop(name, None)
+        fresh = time.time_ns() - there.st_ctime_ns < _TICK_NS
+        self.known[name] = ([] if fresh else _seen(there), _seen(here))
         self.copied[name] = here
 
     def _link(self, name: str, origin: str, target: str) -> None:
