@@ -188,8 +188,9 @@ def test_stages_see_the_commit_and_what_is_not_in_it_is_marked(laptop: Laptop) -
     client = MlflowClient(f"sqlite:///{laptop.project}/.retrain/mlflow/mlflow.db")
     first, second = (client.get_model_version("toy", number) for number in ("1", "2"))
     assert "retrain.dev/dirty" not in first.tags
-    assert "retrain.dev/dirty" not in client.get_run(str(first.run_id)).data.tags
-    for tags in (second.tags, client.get_run(str(second.run_id)).data.tags):
+    runs = [client.get_run(str(version.run_id)).data.tags for version in (first, second)]
+    assert "retrain.dev/dirty" not in runs[0]
+    for tags in (second.tags, runs[1]):
         assert tags["retrain.dev/dirty"] == "true"
         assert tags["retrain.dev/uncommitted"] == told
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,10 @@ from retrain_cli.work_copy.repository import remove
 
 Seen = list[int]
 """Size, times in ns, mode and inode of a file: no write leaves all of them as they were."""
+
+
+_TICK_NS = 20_000_000
+"""Two writes that are nearer to each other may bear the same time."""
 
 
 @dataclass
@@ -96,7 +101,8 @@ class Mirror:
             os.chmod(target, stat.S_IMODE(there.st_mode) & 0o777)
             os.utime(target, ns=(there.st_atime_ns, there.st_mtime_ns))
             here = os.lstat(target)
-        self.known[name] = (_seen(there), _seen(here))
+        fresh = time.time_ns() - there.st_ctime_ns < _TICK_NS
+        self.known[name] = ([] if fresh else _seen(there), _seen(here))
         self.copied[name] = here
 
     def _link(self, name: str, origin: str, target: str) -> None:

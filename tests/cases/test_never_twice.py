@@ -1,0 +1,118 @@
+"""Nothing that has ended well is trained twice."""
+
+from collections.abc import Callable
+
+from .conftest import Stranger, model
+
+Make = Callable[..., Stranger]
+
+PIPELINE = {
+    "params.yaml": "k: 1\n",
+    "evaluate.sh": 'echo "{\\"score\\":$(tr -dc 0-9 < params.yaml)}" > m.json\n',
+    ".gitignore": "/prepared.txt\n/model.pkl\n",
+    "dvc.yaml": """
+stages:
+  prepare:
+    cmd: echo prepare >> $RAN; date +%N > prepared.txt
+    deps: [dvc.yaml]
+    outs: [prepared.txt]
+  train:
+    cmd: echo train >> $RAN; cat prepared.txt params.yaml > model.pkl
+    deps: [prepared.txt]
+    params: [k]
+    outs: [model.pkl]
+  evaluate:
+    cmd: echo evaluate >> $RAN; sh evaluate.sh
+    deps: [model.pkl, evaluate.sh]
+    metrics: [m.json: {cache: false}]
+""",
+}
+
+
+def test_the_run_after_a_failed_one_begins_where_that_ended(stranger: Make) -> None:
+    team = stranger(PIPELINE | {"evaluate.sh": "exit 3\n"})
+    failed = team.run()
+    assert (failed.reason, failed.ran) == ("StageFailed", ["prepare", "train", "evaluate"])
+    team.edit({"evaluate.sh": PIPELINE["evaluate.sh"]})
+    assert team.run().ran == ["evaluate"]
+
+
+def test_an_earlier_state_is_restored_and_not_trained(stranger: Make) -> None:
+    team = stranger(PIPELINE)
+    first = team.run()
+    assert team.run("--set", "k=2").ran == ["train", "evaluate"]
+    back = team.run()
+    assert (back.ran, back.reason) == ([], "UpToDate")
+    assert back.model["version"] == first.model["version"] == "1"
+
+
+def test_a_corrected_name_of_a_metric_costs_no_training(stranger: Make) -> None:
+    team = stranger(PIPELINE, model=model(metric="scroe"))
+    assert team.run().reason == "MetricNotFound"
+    again = team.run()
+    assert (again.reason, again.ran) == ("MetricNotFound", [])
+    team.respecify(model=model())
+    corrected = team.run()
+    assert (corrected.ran, corrected.model["promoted"]) == ([], True)
+
+
+def test_a_committed_lock_whose_outputs_are_lost_is_trained_once(stranger: Make) -> None:
+    team = stranger(PIPELINE)
+    team.laptop.dvc("repro")
+    team.laptop.git("add", "--force", "dvc.lock")
+    team.laptop.commit()
+    for name in ("prepared.txt", "model.pkl"):
+        (team.project / name).unlink()
+    team.laptop.git("clean", "-xdfq", ".dvc/cache", "prepared.txt")
+    ended = team.run()
+    assert ended.ran == ["prepare", "train", "evaluate"]
+    for _ in range(2):
+        again = team.run()
+        assert (again.ran, again.reason) == ([], "UpToDate"), again.text
+
+
+def test_a_committed_lock_of_another_state_is_left_once_and_then_restored(stranger: Make) -> None:
+    team = stranger(PIPELINE)
+    team.laptop.dvc("repro")
+    team.laptop.git("add", "--force", "dvc.lock")
+    team.laptop.commit()
+    unchanged = team.run()
+    assert (unchanged.ran, unchanged.reason) == ([], "Trained"), unchanged.text
+    assert team.run("--set", "k=2").ran == ["train", "evaluate"]
+    restored = team.run("--set", "k=2")
+    assert (restored.ran, restored.reason) == ([], "UpToDate")
+    assert restored.states["train"] == "Restored"
+
+
+def test_what_is_forced_runs_each_time_and_what_it_makes_alike_is_no_new_version(
+    stranger: Make,
+) -> None:
+    team = stranger(PIPELINE, dvc={"force": ["train"]})
+    assert team.run().ran == ["prepare", "train", "evaluate"]
+    again = team.run()
+    assert (again.ran, again.reason) == (["train"], "Trained")
+    assert again.model["version"] == "1"
+
+
+def test_a_stage_that_dvc_runs_always_runs_and_those_below_only_when_it_makes_something_new(
+    stranger: Make,
+) -> None:
+    team = stranger(
+        PIPELINE
+        | {
+            "dvc.yaml": PIPELINE["dvc.yaml"]
+            .replace("date +%N > prepared.txt", "echo 1 > prepared.txt")
+            .replace(
+                "    outs: [prepared.txt]", "    always_changed: true\n    outs: [prepared.txt]"
+            )
+        }
+    )
+    assert team.run().ran == ["prepare", "train", "evaluate"]
+    assert team.run().ran == ["prepare"]
+
+
+def test_a_run_without_a_model_trains_once_too(stranger: Make) -> None:
+    team = stranger(PIPELINE, model=None)
+    assert team.run().reason == "Trained"
+    again = team.run()
+    assert (again.reason, again.ran) == ("UpToDate", [])

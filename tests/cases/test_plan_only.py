@@ -1,0 +1,131 @@
+"""Only what the plan's stages make in this state is this model's."""
+
+from collections.abc import Callable
+
+from .conftest import Stranger, model
+
+Make = Callable[..., Stranger]
+
+ONE = """
+stages:
+  train:
+    cmd: echo train >> $RAN; echo 1 > model.pkl; echo "{\\"score\\":1}" > m.json
+    deps: [dvc.yaml]
+    outs: [model.pkl]
+    metrics: [m.json: {cache: false}]
+"""
+
+
+def test_a_neighbours_pipeline_does_not_matter(stranger: Make) -> None:
+    team = stranger(
+        {
+            "a/dvc.yaml": ONE,
+            "b/dvc.yaml": ONE,
+            ".gitignore": "model.pkl\n",
+            "a/trainingrun.yaml": "",
+        }
+    )
+    team.laptop.project = team.project / "a"
+    team.laptop.write(team.spec)
+    team.laptop.project = team.project
+    ended = run_in(team, "a")
+    assert ended.metrics == {"score": 1}, ended.text
+    team.edit({"b/m.json": '{"score": 9, "other": 1}\n'})
+    ended = run_in(team, "a")
+    assert (ended.reason, ended.metrics) == ("UpToDate", {"score": 1})
+
+
+def run_in(team: Stranger, folder: str):  # type: ignore[no-untyped-def]
+    return team.run("--source", folder)
+
+
+def test_metrics_of_a_frozen_stage_and_of_stages_outside_the_targets_do_not_count(
+    stranger: Make,
+) -> None:
+    team = stranger(
+        {
+            ".gitignore": "/*.pkl\n",
+            "old.json": '{"old": 1}\n',
+            "dvc.yaml": """
+stages:
+  old:
+    cmd: echo old >> $RAN; echo "{\\"old\\":2}" > old.json
+    frozen: true
+    deps: [dvc.yaml]
+    metrics: [old.json: {cache: false}]
+  train:
+    cmd: echo train >> $RAN; echo 1 > model.pkl; echo "{\\"score\\":1}" > m.json
+    deps: [dvc.yaml]
+    outs: [model.pkl]
+    metrics: [m.json: {cache: false}]
+  aside:
+    cmd: echo aside >> $RAN; echo "{\\"aside\\":1}" > aside.json
+    deps: [dvc.yaml]
+    metrics: [aside.json: {cache: false}]
+""",
+        },
+        dvc={"targets": ["old", "train"]},
+    )
+    ended = team.run()
+    assert (ended.ran, ended.metrics) == (["train"], {"score": 1}), ended.text
+
+
+LOOSE = {
+    "params.yaml": "w: 2\n",
+    ".gitignore": "/model.pkl\n",
+    "dvc.yaml": """
+metrics: [live/metrics.json]
+stages:
+  train:
+    cmd: >-
+      echo train >> $RAN; mkdir -p live; cp params.yaml model.pkl;
+      echo "{\\"score\\":$(tr -dc 0-9 < params.yaml)}" > live/metrics.json
+    params: [w]
+    outs: [model.pkl]
+""",
+}
+
+
+def test_a_metrics_file_that_is_no_output_is_of_the_run_whose_stage_wrote_it(
+    stranger: Make,
+) -> None:
+    team = stranger(LOOSE | {"live/metrics.json": '{"score": 99}\n'})
+    assert team.run("--set", "w=3").metrics == {"score": 3}
+    assert team.run().metrics == {"score": 2}
+    restored = team.run("--set", "w=3")
+    assert (restored.ran, restored.metrics) == ([], {"score": 3})
+
+
+def test_a_metrics_file_that_no_stage_of_the_plan_has_written_is_no_metric(stranger: Make) -> None:
+    team = stranger(
+        LOOSE
+        | {
+            "live/metrics.json": '{"score": 99}\n',
+            "dvc.yaml": LOOSE["dvc.yaml"].replace("> live/metrics.json", "> /dev/null"),
+        }
+    )
+    ended = team.run()
+    assert ended.reason == "MetricNotFound"
+    assert "live/metrics.json counts only when a stage of this run writes it" in ended.text
+    assert ended.metrics == {}
+
+
+def test_the_model_may_be_data_that_git_does_not_track_but_not_a_neighbours(
+    stranger: Make,
+) -> None:
+    team = stranger(
+        {
+            "dvc.yaml": ONE
+            + """
+  other:
+    cmd: echo other >> $RAN; echo 1 > other.pkl
+    deps: [dvc.yaml]
+    outs: [other.pkl]
+""",
+            ".gitignore": "/*.pkl\n",
+        },
+        dvc={"targets": ["train"]},
+        model=model(artifact="other.pkl"),
+    )
+    ended = team.run()
+    assert (ended.reason, ended.ran) == ("InvalidSpec", [])
