@@ -10,6 +10,7 @@ from servers.git_https import GitHttpsServer
 from servers.git_repos import BareRepository
 from servers.mlflow_server import MlflowServer
 from servers.s3 import S3Server
+from support.cloning import Cloning
 from support.toy import toy_files
 from support.world import World
 
@@ -36,3 +37,9 @@ def make_world(
 @pytest.fixture
 def world(make_world: Callable[..., World]) -> World:
     return make_world()
+
+
+@pytest.fixture
+def cloning(tmp_path: Path, git_https: GitHttpsServer, monkeypatch: pytest.MonkeyPatch) -> Cloning:
+    monkeypatch.setenv("GIT_SSL_CAINFO", str(git_https.ca_file))
+    return Cloning(tmp_path, git_https)

@@ -3,82 +3,16 @@
 import os
 import subprocess
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from retrain_core.outcome import Reason, RunFailed
-from retrain_core.spec import GitSource
+from retrain_core.outcome import Reason
 from retrain_trainer import git_clone, git_history
-from retrain_trainer.git_access import GitSecret
-from retrain_trainer.git_clone import clone_commit
 from retrain_trainer.git_submodules import reachable, same_host
-from servers.binaries import program
-from servers.fixtures import requirements
-from servers.git_https import GitHttpsServer, git_https_server
-from servers.git_lfs import keep_in_lfs
-from servers.git_repos import BareRepository, Gitlink, git_environment
-
-Files = Mapping[str, "str | bytes | Gitlink | None"]
-LFS = {".gitattributes": "*.csv filter=lfs diff=lfs merge=lfs -text\n"}
-
-
-class Cloning:
-    """Makes repositories on the server, and clones them as a pod does."""
-
-    def __init__(self, folder: Path, server: GitHttpsServer) -> None:
-        self.folder = folder
-        self.server = server
-        self.warnings: list[str] = []
-        self.secret = folder / "secret"
-        self.secret.mkdir()
-        (self.secret / "username").write_text(server.user or "")
-        (self.secret / "password").write_text(server.password or "")
-
-    def repository(self, files: Files, name: str | None = None) -> BareRepository:
-        name = name or f"clone-{uuid.uuid4().hex[:8]}"
-        made = BareRepository.create(self.server.root / f"{name}.git", {"a.txt": "1\n"})
-        made.allow_filter()
-        made.commit(files)
-        return made
-
-    def url(self, repository: BareRepository) -> str:
-        return self.server.url(repository.path.stem)
-
-    def clone(self, repository: BareRepository, pinned: str | None = None) -> Path:
-        target = self.folder / f"repository-{uuid.uuid4().hex[:8]}"
-        source = GitSource.model_validate(
-            {"url": self.url(repository), "secretRef": {"name": "git"}}
-        )
-        commit = clone_commit(source, target, GitSecret(self.secret), pinned, self.warnings.append)
-        assert commit == ask(target, "rev-parse", "HEAD")
-        assert not list((target / ".git").glob("hooks/*"))
-        return target
-
-    def refused(self, repository: BareRepository, reason: Reason, *words: str) -> str:
-        with pytest.raises(RunFailed) as failed:
-            self.clone(repository)
-        assert failed.value.reason is reason, failed.value.message
-        for word in words:
-            assert word in failed.value.message
-        return failed.value.message
-
-
-@pytest.fixture
-def cloning(tmp_path: Path, git_https: GitHttpsServer, monkeypatch: pytest.MonkeyPatch) -> Cloning:
-    monkeypatch.setenv("GIT_SSL_CAINFO", str(git_https.ca_file))
-    return Cloning(tmp_path, git_https)
-
-
-def ask(folder: Path, *command: str) -> str:
-    """What git says in ``folder`` to a stage, which has no server and no credentials."""
-    env = git_environment() | {"GIT_ALLOW_PROTOCOL": "none"}
-    done = subprocess.run(
-        ["git", *command], cwd=folder, env=env, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+from servers.git_https import git_https_server
+from servers.git_repos import BareRepository, Gitlink
+from support.cloning import Cloning, Files, ask, modules
 
 
 def with_history(repository: BareRepository) -> BareRepository:
@@ -153,12 +87,6 @@ def test_a_server_that_gives_no_commit_without_files_gives_the_last_ones(
     target = cloning.clone(repository)
     assert ask(target, "rev-list", "--count", "HEAD") == "4"
     assert "last 4 commits" in cloning.warnings[0]
-
-
-def modules(**urls: str) -> str:
-    return "".join(
-        f'[submodule "{path}"]\n\tpath = {path}\n\turl = {url}\n' for path, url in urls.items()
-    )
 
 
 def test_submodules_are_there_with_their_own_history_and_submodules(cloning: Cloning) -> None:
@@ -284,91 +212,3 @@ def test_a_submodule_of_the_same_host_is_read_as_the_repository_is(
 )
 def test_credentials_are_for_one_server(url: str, other: str, same: bool) -> None:
     assert same_host(url, other) is same
-
-
-@pytest.fixture(scope="module")
-def git_lfs() -> None:
-    with requirements():
-        program("git-lfs", "git-lfs")
-
-
-def in_lfs(cloning: Cloning, *contents: str, **files: str) -> BareRepository:
-    """A repository whose files 0.csv, 1.csv ... are kept by Git LFS."""
-    repository = cloning.repository({**LFS, **files})
-    for number, content in enumerate(contents):
-        pointer = keep_in_lfs(repository.path, content.encode())
-        repository.commit({f"data/{number}.csv": pointer})
-    return repository
-
-
-@pytest.mark.usefixtures("git_lfs")
-def test_files_of_git_lfs_are_there_in_submodules_too(cloning: Cloning) -> None:
-    lib = in_lfs(cloning, "lib\n")
-    repository = in_lfs(cloning, "one\n", "two\n")
-    files: Files = {".gitmodules": modules(lib=cloning.url(lib)), "lib": Gitlink(lib.sha())}
-    repository.commit({**files, "pointer.txt": keep_in_lfs(repository.path, b"not of LFS\n")})
-    target = cloning.clone(repository)
-    contents = [
-        (target / name).read_text() for name in ("data/0.csv", "data/1.csv", "lib/data/0.csv")
-    ]
-    assert contents == ["one\n", "two\n", "lib\n"]
-    assert (target / "pointer.txt").read_text().startswith("version ")
-    assert ask(target, "status", "--short") == ""
-
-
-@pytest.mark.usefixtures("git_lfs")
-def test_a_file_that_the_server_of_git_lfs_lacks_ends_the_run_by_its_name(
-    cloning: Cloning,
-) -> None:
-    repository = in_lfs(cloning, "one\n", "two\n")
-    for kept in (repository.path / "lfs-objects").iterdir():
-        if kept.read_text() == "two\n":
-            kept.unlink()
-    said = cloning.refused(repository, Reason.SOURCE_NOT_FOUND, "Git LFS", "data/1.csv")
-    assert "data/0.csv" not in said.partition(":")[0]
-
-
-@pytest.mark.usefixtures("git_lfs")
-@pytest.mark.parametrize(
-    ("config", "reason"),
-    [
-        ("[lfs]\n\turl = file:///etc\n", Reason.SOURCE_NOT_FOUND),
-        ("[lfs]\n\turl = http://localhost/lfs\n", Reason.SOURCE_NOT_FOUND),
-        ("[lfs]\n\turl = ssh://git@elsewhere/lfs\n", Reason.SOURCE_NOT_FOUND),
-        ('[remote "origin"]\n\tlfsurl = file:///etc\n', Reason.SOURCE_NOT_FOUND),
-        ("[lfs]\n\turl = {other}\n\tskipdownloaderrors = true\n", Reason.SOURCE_DENIED),
-    ],
-)
-def test_the_server_of_git_lfs_is_asked_over_https_with_the_password_of_its_host_alone(
-    cloning: Cloning, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: str, reason: Reason
-) -> None:
-    with git_https_server(tmp_path / "other") as other:
-        both = tmp_path / "both.pem"
-        both.write_text(cloning.server.ca_file.read_text() + other.ca_file.read_text())
-        monkeypatch.setenv("GIT_SSL_CAINFO", str(both))
-        url = other.url("lib") + "/info/lfs"
-        repository = in_lfs(cloning, "one\n", **{".lfsconfig": config.format(other=url)})
-        cloning.refused(repository, reason, "data/0.csv")
-        asked = other.log.read_text() if other.log.exists() else ""
-    assert " 200 " not in asked
-
-
-@pytest.mark.usefixtures("git_lfs")
-def test_files_that_lfsconfig_excepts_stay_pointers_and_are_told(cloning: Cloning) -> None:
-    config = {".lfsconfig": "[lfs]\n\tfetchexclude = data/1.csv\n"}
-    target = cloning.clone(in_lfs(cloning, "one\n", "two\n", **config))
-    assert (target / "data/0.csv").read_text() == "one\n"
-    assert (target / "data/1.csv").read_text().startswith("version ")
-    assert "data/1.csv" in cloning.warnings[0]
-
-
-def test_an_image_without_git_lfs_is_told(
-    cloning: Cloning, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    repository = in_lfs(cloning, "one\n")
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    for name in ("git", "sh", "cat"):
-        (programs / name).symlink_to(f"/usr/bin/{name}")
-    monkeypatch.setenv("PATH", str(programs))
-    cloning.refused(repository, Reason.SOURCE_NOT_FOUND, "data/0.csv", "not installed")
