@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Experiment
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import TrainingRunSpec
@@ -14,6 +15,7 @@ from retrain_trainer.registry.register import register
 from retrain_trainer.registry.versions import JOB_UID, Version
 from retrain_trainer.tracking.children import copies
 from retrain_trainer.tracking.client import connect
+from retrain_trainer.tracking.experiments import refuse_losing_artifacts
 from retrain_trainer.tracking.hints import advised, code_hints
 from retrain_trainer.tracking.record import record_metrics
 from retrain_trainer.tracking.run import TrackedRun, find_or_open
@@ -188,3 +190,15 @@ def test_a_metric_of_dvc_is_not_hidden_by_a_later_step(client: MlflowClient, uri
     run.client.log_metric(run.run_id, "score", 0.9, step=2700)
     record_metrics(run, {"score": 0.5})
     assert run.client.get_run(run.run_id).data.metrics == {"score": 0.5}
+
+
+def test_a_folder_that_only_the_server_has_is_no_place_for_artifacts(tmp_path: Path) -> None:
+    spec = TrainingRunSpec.model_validate(toy_spec())
+    job = Job("toy", "uid", spec, tmp_path, tmp_path, "http://mlflow:5000")
+
+    def at(folder: Path) -> Experiment:
+        return Experiment("1", "toy", folder.as_uri(), "active")
+
+    refuse_losing_artifacts(at(tmp_path / "1"), job)
+    with pytest.raises(RunFailed, match="a folder that only the server has"):
+        refuse_losing_artifacts(at(tmp_path / "mlruns" / "1"), job)
