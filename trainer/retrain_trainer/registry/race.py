@@ -3,27 +3,22 @@
 `promote.py` tells how a race goes.
 """
 
-import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from retrain_core.spec import Promotion
 from retrain_core.verdict.promotion import Score, Turn, judge
 from retrain_trainer.registry.alias import AliasRecord, key, respect_hand
+from retrain_trainer.registry.claim import Claim, claim_tag, is_open
 from retrain_trainer.registry.versions import (
     EVALUATION,
     JUDGED_AGAIN,
-    PREFIX,
     PREVIOUS,
     Registry,
     Version,
 )
 
 MANUAL_ALIAS = "challenger"
-CLAIM = f"{PREFIX}/promoting"
-"""What a training gave the alias to, or was about to: version, alias, Unix time, judgement."""
-ABANDONED = 24 * 3600
-"""Seconds after which a claim whose decision is still open hides no person's move any more."""
 
 Measure = Callable[[Version], tuple[float | None, str]]
 """A version's metric on today's data, or None and why there is none."""
@@ -146,8 +141,7 @@ class Race:
         return self._claim_of(last)
 
     def claim(self, number: int) -> None:
-        said = f"{number} {self.alias} {int(time.time())} {self.mine.judgement}"
-        tags = {CLAIM: said.strip()}
+        tags = claim_tag(number, self.alias, self.mine)
         if self.base is not None and self.base != self.mine.number:
             tags = {PREVIOUS: str(self.base), **tags}
         self.registry.tag(self.mine.number, tags)
@@ -279,19 +273,13 @@ class Race:
         ]
 
     def _claim_of(self, version: Version) -> int | None:
-        number, alias, _ = _claim(version)
-        return number if alias == self.alias else None
+        claim = Claim.of(version)
+        return claim.number if claim and claim.alias == self.alias else None
 
     def _open_claims(self, alias: str) -> bool:
         """Whether another training may be about to set ``alias``."""
-        fresh = time.time() - ABANDONED
-        for version in self.versions.values():
-            number, claimed, since = _claim(version)
-            if version.number == self.mine.number or number is None or version.decided:
-                continue
-            if claimed == alias and since > fresh:
-                return True
-        return False
+        others = (v for v in self.versions.values() if v.number != self.mine.number)
+        return any(is_open(version, alias) for version in others)
 
     def _gives_way(self, held: int | None) -> bool:
         """Whether ``held`` is of an earlier training on other data that has not looked yet."""
@@ -301,12 +289,3 @@ class Race:
         if held is None or not self._number_in_race(held):
             return False
         return self.versions[held].turn < max(ours, default=(0, 0))
-
-
-def _claim(version: Version) -> tuple[int | None, str, int]:
-    """Version, alias and Unix time of the claim of ``version``'s latest judgement."""
-    words = version.tags.get(CLAIM, "").split(" ", 3)
-    number, alias, since, judgement = (*words, "", "", "", "")[:4]
-    if not number.isdecimal() or judgement != version.judgement:
-        return None, "", 0
-    return int(number), alias, int(since) if since.isdecimal() else 0
