@@ -4,7 +4,7 @@ import pytest
 
 from promotion.racing import METRIC, Entry, Racer, Store
 from retrain_core.spec import Promotion
-from retrain_trainer.registry.claims import CLAIM
+from retrain_trainer.registry.claim import CLAIM
 from retrain_trainer.registry.versions import DECISION, PROMOTED
 
 POLICY = Promotion(metric=METRIC)

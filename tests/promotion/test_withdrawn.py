@@ -8,7 +8,7 @@ import pytest
 from promotion.racing import METRIC, Entry, Racer, Store, train, version_tags
 from retrain_core.spec import Promotion
 from retrain_trainer.registry.alias import AliasRecord, key
-from retrain_trainer.registry.claims import ABANDONED, CLAIM
+from retrain_trainer.registry.claim import ABANDONED, CLAIM
 from retrain_trainer.registry.race import MANUAL_ALIAS
 from retrain_trainer.registry.versions import LOCK_MD5, MODEL_MD5, WITHDRAWN
 

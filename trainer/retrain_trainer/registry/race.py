@@ -3,14 +3,13 @@
 `promote.py` tells how a race goes.
 """
 
-import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from retrain_core.spec import Promotion
 from retrain_core.verdict.promotion import Score, Turn, judge
 from retrain_trainer.registry.alias import AliasRecord, key, respect_hand
-from retrain_trainer.registry.claims import CLAIM, claim_of, is_open
+from retrain_trainer.registry.claim import Claim, claim_tag, is_open
 from retrain_trainer.registry.versions import (
     EVALUATION,
     JUDGED_AGAIN,
@@ -142,8 +141,7 @@ class Race:
         return self._claim_of(last)
 
     def claim(self, number: int) -> None:
-        said = f"{number} {self.alias} {int(time.time())} {self.mine.judgement}"
-        tags = {CLAIM: said.strip()}
+        tags = claim_tag(number, self.alias, self.mine)
         if self.base is not None and self.base != self.mine.number:
             tags = {PREVIOUS: str(self.base), **tags}
         self.registry.tag(self.mine.number, tags)
@@ -275,8 +273,8 @@ class Race:
         ]
 
     def _claim_of(self, version: Version) -> int | None:
-        number, alias, _ = claim_of(version)
-        return number if alias == self.alias else None
+        claim = Claim.of(version)
+        return claim.number if claim and claim.alias == self.alias else None
 
     def _open_claims(self, alias: str) -> bool:
         """Whether another training may be about to set ``alias``."""
