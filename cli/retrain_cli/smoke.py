@@ -22,6 +22,7 @@ from retrain_trainer.pipeline.original import replace_input
 from retrain_trainer.pipeline.params import override_params
 from retrain_trainer.pipeline.project import open_project
 from retrain_trainer.pipeline.stages import ALL, Execution, StageStarted, plan_stages, run_stages
+from retrain_trainer.pipeline.state import LOCK, forget_stages
 from retrain_trainer.progress import Progress
 from retrain_trainer.report import Reporter
 
@@ -42,7 +43,7 @@ def smoke(
     shutil.rmtree(state, ignore_errors=True)
     spec = run.spec
     _replace_inputs(project_folder, spec.smoke)
-    (project_folder / "dvc.lock").unlink(missing_ok=True)
+    forget_stages(project_folder / LOCK)
     job = Job(
         name=run.metadata.name or "smoke",
         uid="smoke",

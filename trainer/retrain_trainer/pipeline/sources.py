@@ -67,6 +67,6 @@ def _refuse_unpinned_datasets(project: Project, plan: Plan) -> None:
             except DvcException as error:
                 raise RunFailed(
                     Reason.INVALID_PIPELINE,
-                    f"stage {stage.addressing} depends on {dep.def_path}: {error} Run"
-                    f" `dvc ds update {dep.name}` and commit dvc.lock",
+                    f"stage {stage.addressing} depends on {dep.def_path}: {error}. What dvc.yaml"
+                    f" declares is pinned by `dvc ds update {dep.name}`: commit its dvc.lock",
                 ) from error

@@ -88,6 +88,19 @@ def current_lock_md5(project: Project) -> str | None:
     return PipelineState(environment="", locks=_texts(project, [LOCK])).lock_md5
 
 
+def forget_stages(lock: Path) -> None:
+    """Leave in a dvc.lock only the datasets that it pins, or take it away."""
+    try:
+        content = yaml.safe_load(lock.read_text()) if lock.is_file() else None
+    except (yaml.YAMLError, ValueError):
+        content = None
+    if isinstance(content, dict) and content.get("datasets"):
+        content.pop("stages", None)
+        lock.write_text(yaml.safe_dump(content, sort_keys=False))
+    else:
+        lock.unlink(missing_ok=True)
+
+
 def has_lock(project: Project) -> bool:
     """Whether the project has a dvc.lock."""
     return (project.path / LOCK).is_file()
