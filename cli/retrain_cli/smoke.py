@@ -22,6 +22,7 @@ from retrain_trainer.pipeline.plan import ALL, plan_stages
 from retrain_trainer.pipeline.project import open_project
 from retrain_trainer.pipeline.smoke_inputs import replace_inputs
 from retrain_trainer.pipeline.stages import Execution, StageStarted, run_stages
+from retrain_trainer.pipeline.state import LOCK, forget_stages
 from retrain_trainer.progress import Progress
 from retrain_trainer.report import Reporter
 from retrain_trainer.tracking.hints import advised
@@ -40,7 +41,7 @@ def smoke(
     copy = home.copy_for_smoke()
     state = home.smoke
     spec = run.spec
-    (copy.project / "dvc.lock").unlink(missing_ok=True)
+    forget_stages(copy.project / LOCK)
     job = Job(
         name=run.metadata.name or "smoke",
         uid="smoke",

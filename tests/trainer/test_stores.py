@@ -11,16 +11,19 @@ from typing import Any
 
 import pytest
 from dvc.repo import Repo
-from retrain_trainer.pipeline.sources import fetch_sources
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import TrainingRunSpec
+from retrain_trainer.interrupt import Interruption
 from retrain_trainer.job import Job, LocalStores
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.imports import update_imports
+from retrain_trainer.pipeline.pinned import refuse_unpinned_datasets
+from retrain_trainer.pipeline.plan import plan_stages
 from retrain_trainer.pipeline.project import Output, Project, open_project
 from retrain_trainer.pipeline.remote import check_writers
-from retrain_trainer.pipeline.stages import plan_stages
+from retrain_trainer.pipeline.stages import Execution, run_stages
+from retrain_trainer.report import LogReporter
 from servers.s3 import S3Server
 from support.toy import write_files
 
@@ -364,7 +367,7 @@ def test_a_dataset_that_is_not_pinned_is_told_before_training(made: Made) -> Non
     made.write(dvc_dot_yaml=DATASET, raw_dot_csv="1\n")
     project = made.open("laptop")
     plan = plan_stages(project, (), ())
-    said = failure(lambda: fetch_sources(project, plan, ()))
+    said = failure(lambda: refuse_unpinned_datasets(project, plan))
     assert said.reason is Reason.INVALID_PIPELINE
     assert "ds://rows" in said.message
     assert "`dvc ds update rows`" in said.message
@@ -398,5 +401,7 @@ stages:
     made.add("late.csv", "2\n")
     project = made.open("pod")
     plan = plan_stages(project, (), ())
-    said = failure(lambda: fetch_sources(project, plan, ()))
+    execution = Execution(lambda _: {}, Interruption(), LogReporter())
+    said = failure(lambda: list(run_stages(project, plan, (), execution)))
+    assert not (made.top / "b.csv").exists()
     assert (said.reason, "late.csv" in said.message) == (Reason.DATA_MISSING, True)

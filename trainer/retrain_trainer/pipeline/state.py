@@ -109,6 +109,19 @@ def restore_locks(project: Project, state: PipelineState) -> None:
     project.repo._reset()
 
 
+def forget_stages(lock: Path) -> None:
+    """Leave in a dvc.lock only the datasets that it pins, or take it away."""
+    try:
+        content = yaml.safe_load(lock.read_text()) if lock.is_file() else None
+    except (yaml.YAMLError, ValueError):
+        content = None
+    if isinstance(content, dict) and content.get("datasets"):
+        content.pop("stages", None)
+        lock.write_text(yaml.safe_dump(content, sort_keys=False))
+    else:
+        lock.unlink(missing_ok=True)
+
+
 def has_lock(project: Project) -> bool:
     """Whether the project has a dvc.lock."""
     return (project.path / LOCK).is_file()
