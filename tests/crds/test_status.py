@@ -156,6 +156,7 @@ def test_a_schedule_tells_when_what_came_of_it_when_next_and_what_serves(server:
         "name": "iris-weekly-1",
         "trigger": "weekly",
         "reason": "Trained",
+        "promotion": "Better",
         "startTime": "2026-03-02T08:00:00Z",
     }
     status = {

@@ -66,7 +66,6 @@ RETRAIN_SCHEDULE_COLUMNS = [
     _column("Last", ".status.lastRun.startTime", "When the last run started.", "date"),
     _column("Trigger", ".status.lastRun.trigger", "What started the last run."),
     _column("Result", ".status.lastRun.reason", "What came of the last run."),
-    _column("Promotion", ".status.lastRun.promotion", "What became of its model version."),
     _column("Next", ".status.nextScheduleTime", "When the clock starts the next run."),
     _column("Champion", ".status.championVersion", "The model version that serves."),
     AGE,
@@ -75,6 +74,7 @@ RETRAIN_SCHEDULE_COLUMNS = [
         '.status.conditions[?(@.type=="Checked")].reason',
         "Whether the other triggers could be looked at.",
     ),
+    _wide("Promotion", ".status.lastRun.promotion", "What became of the last run's model."),
     _wide("Last run", ".status.lastRun.name", "The run that started last."),
     _wide("Last success", ".status.lastSuccessfulRun.name", "The last run that ended well."),
     _wide(
