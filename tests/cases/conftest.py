@@ -17,6 +17,7 @@ from cli.conftest import Laptop
 from support.toy import write_files
 
 Files = dict[str, str | None]
+START = {"code.sh": "# what stages depend on that need something\n"}
 GIT = {".dvc/config": "[core]\n    analytics = false\n", ".dvc/.gitignore": "/tmp\n/cache\n"}
 
 
@@ -59,7 +60,7 @@ class Stranger:
         self.spec = spec
         self.project.mkdir(parents=True)
         self.laptop.git("init", "--quiet", "--initial-branch=main")
-        self.edit({**GIT, **files})
+        self.edit({**START, **GIT, **files})
 
     def edit(self, files: Files, *, commit: bool = True) -> None:
         """Change files (None: delete them), and commit."""

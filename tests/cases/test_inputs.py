@@ -52,7 +52,7 @@ def test_a_folder_that_git_and_dvc_share_is_whole(stranger: Make) -> None:
 stages:
   make:
     cmd: echo make >> $RAN; echo of dvc > data/made.txt
-    deps: [dvc.yaml]
+    deps: [code.sh]
     outs: [data/made.txt]
   train:
     cmd: >-
@@ -78,7 +78,7 @@ def test_a_file_that_a_stage_reads_without_saying_so_is_there_in_each_run(strang
 stages:
   prepare:
     cmd: echo prepare >> $RAN; echo x > x.txt; echo words > vocabulary.txt
-    deps: [dvc.yaml]
+    deps: [code.sh]
     outs: [x.txt, vocabulary.txt]
   train:
     cmd: >-
@@ -131,7 +131,7 @@ def test_a_profile_is_taken_of_a_file_inside_a_folder_output(stranger: Make) -> 
 stages:
   prepare:
     cmd: mkdir -p data; printf 'a,b\\n1,2\\n3,4\\n' > data/train.csv; echo x > data/other.txt
-    deps: [dvc.yaml]
+    deps: [code.sh]
     outs: [data]
   train:
     cmd: >-
@@ -167,7 +167,7 @@ def test_a_missing_parameter_is_told_before_the_first_stage(stranger: Make, case
 stages:
   first:
     cmd: echo first >> $RAN; echo 1 > first.txt
-    deps: [dvc.yaml]
+    deps: [code.sh]
     outs: [first.txt]
   train:
     cmd: echo train >> $RAN; echo 1 > model.pkl; echo "{\\"score\\":1}" > m.json

@@ -19,7 +19,7 @@ def pipeline(train: str, evaluate: str = "[]", more: str = "") -> dict[str, str]
 stages:
   train:
     cmd: echo train >> $RAN; {writes.format(clean[0])}
-    deps: [dvc.yaml]
+    deps: [code.sh]
     outs: {train}
   evaluate:
     cmd: echo evaluate >> $RAN; {writes.format(clean[1])}; echo "{{\\"score\\":1}}" > m.json

@@ -14,7 +14,7 @@ PIPELINE = {
 stages:
   prepare:
     cmd: echo prepare >> $RAN; date +%N > prepared.txt
-    deps: [dvc.yaml]
+    deps: [code.sh]
     outs: [prepared.txt]
   train:
     cmd: echo train >> $RAN; cat prepared.txt params.yaml > model.pkl

@@ -23,7 +23,7 @@ stages:
   train:
     cmd: echo train >> $RAN; cat ?.txt > ${file}; echo "{\\"score\\":$(wc -l < ${file})}" > m.json
     params: [names]
-    deps: [dvc.yaml]
+    deps: [code.sh]
     outs: ["${file}"]
     metrics: [m.json: {cache: false}]
 """,
@@ -65,7 +65,7 @@ vars: ['{named}']
 stages:
   train:
     cmd: echo train >> $RAN; echo ${{lr}} > model.pkl; echo "{{\\"score\\":${{lr}}}}" > m.json
-    deps: [dvc.yaml]
+    deps: [code.sh]
     outs: [model.pkl]
     metrics: [m.json: {{cache: false}}]
 """,
@@ -89,7 +89,7 @@ def test_a_parameter_file_that_goes_ends_no_later_run(stranger: Make, case: str)
 stages:
   train:
     cmd: echo train >> $RAN; echo 1 > model.pkl; echo "{{\\"score\\":1}}" > m.json
-    deps: [dvc.yaml]
+    deps: [code.sh]
     {params}
     outs: [model.pkl]
     metrics: [m.json: {{cache: false}}]

@@ -10,7 +10,7 @@ ONE = """
 stages:
   train:
     cmd: echo train >> $RAN; echo 1 > model.pkl; echo "{\\"score\\":1}" > m.json
-    deps: [dvc.yaml]
+    deps: [code.sh]
     outs: [model.pkl]
     metrics: [m.json: {cache: false}]
 """
@@ -19,8 +19,8 @@ stages:
 def test_a_neighbours_pipeline_does_not_matter(stranger: Make) -> None:
     team = stranger(
         {
-            "a/dvc.yaml": ONE,
-            "b/dvc.yaml": ONE,
+            "a/dvc.yaml": ONE.replace("code.sh", "../code.sh"),
+            "b/dvc.yaml": ONE.replace("code.sh", "../code.sh"),
             ".gitignore": "model.pkl\n",
             "a/trainingrun.yaml": "",
         }
@@ -51,16 +51,16 @@ stages:
   old:
     cmd: echo old >> $RAN; echo "{\\"old\\":2}" > old.json
     frozen: true
-    deps: [dvc.yaml]
+    deps: [code.sh]
     metrics: [old.json: {cache: false}]
   train:
     cmd: echo train >> $RAN; echo 1 > model.pkl; echo "{\\"score\\":1}" > m.json
-    deps: [dvc.yaml]
+    deps: [code.sh]
     outs: [model.pkl]
     metrics: [m.json: {cache: false}]
   aside:
     cmd: echo aside >> $RAN; echo "{\\"aside\\":1}" > aside.json
-    deps: [dvc.yaml]
+    deps: [code.sh]
     metrics: [aside.json: {cache: false}]
 """,
         },
@@ -119,7 +119,7 @@ def test_the_model_may_be_data_that_git_does_not_track_but_not_a_neighbours(
             + """
   other:
     cmd: echo other >> $RAN; echo 1 > other.pkl
-    deps: [dvc.yaml]
+    deps: [code.sh]
     outs: [other.pkl]
 """,
             ".gitignore": "/*.pkl\n",
