@@ -54,11 +54,14 @@ class Ended:
 class Stranger:
     """A project, and what its team does with it."""
 
-    def __init__(self, folder: Path, files: Files, spec: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, files: Files, spec: dict[str, Any], empty_store: Path) -> None:
         self.laptop = Laptop(folder / "project", folder / "ran.log", {"RAN": str(folder / "ran")})
         self.project = self.laptop.project
         self.spec = spec
-        self.project.mkdir(parents=True)
+        store = self.project / ".retrain" / "mlflow"
+        store.mkdir(parents=True)
+        (store.parent / ".gitignore").write_text("*\n")
+        shutil.copy(empty_store, store / "mlflow.db")
         self.laptop.git("init", "--quiet", "--initial-branch=main")
         self.edit({**START, **GIT, **files})
 
@@ -118,10 +121,6 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def stranger(tmp_path: Path, empty_store: Path) -> Callable[..., Stranger]:
     def make(files: Files, **parts: Any) -> Stranger:
-        made = Stranger(tmp_path / "team", files, spec(**parts))
-        store = made.project / ".retrain" / "mlflow"
-        store.mkdir(parents=True)
-        shutil.copy(empty_store, store / "mlflow.db")
-        return made
+        return Stranger(tmp_path / "team", files, spec(**parts), empty_store)
 
     return make

@@ -26,7 +26,7 @@ stages:
     deps: [parts]
     outs: [model.pkl]
     metrics: [m.json: {cache: false}]
-""".replace("${${item}.k}", "$(grep ^${item}: params.yaml | tr -dc 0-9)"),
+""".replace("${${item}.k}", "$(sed -n /^${item}/p params.yaml | tr -dc 0-9)"),
 }
 
 

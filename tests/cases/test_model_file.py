@@ -14,7 +14,7 @@ def pipeline(train: str, evaluate: str = "[]", more: str = "") -> dict[str, str]
     writes = "for f in {0}; do mkdir -p $(dirname $f); echo $f > $f; done"
     clean = [text.strip("[]").replace(",", " ") for text in (train, evaluate)]
     return {
-        ".gitignore": "*\n!*.yaml\n!.gitignore\n",
+        ".gitignore": "*.pkl\n*.joblib\n*.txt\n*.csv\n*.html\n*.png\n/models\n",
         "dvc.yaml": f"""
 stages:
   train:
@@ -25,7 +25,7 @@ stages:
     cmd: echo evaluate >> $RAN; {writes.format(clean[1])}; echo "{{\\"score\\":1}}" > m.json
     deps: {train}
     outs: {evaluate}
-    metrics: [m.json]
+    metrics: [m.json: {{cache: false}}]
 {more}""",
     }
 

@@ -11,6 +11,7 @@ from retrain_trainer.job import Job
 from retrain_trainer.measuring import ChampionMeter
 from retrain_trainer.pipeline.metrics import Metrics
 from retrain_trainer.pipeline.model_file import ModelFile
+from retrain_trainer.pipeline.paths import related
 from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project
 from retrain_trainer.progress import Progress
@@ -22,6 +23,19 @@ from retrain_trainer.report import Reporter
 from retrain_trainer.tracking.pictures import comparison_svg
 from retrain_trainer.tracking.record import record_text
 from retrain_trainer.tracking.run import TrackedRun
+
+
+@dataclass(frozen=True)
+class OtherFiles:
+    """Paths of what the pipeline writes besides the model; they can lie in the same folder."""
+
+    outs: frozenset[str]
+    model: str
+
+    def __contains__(self, path: object) -> bool:
+        if not isinstance(path, str) or path == self.model:
+            return False
+        return any(related(path, out) for out in self.outs)
 
 
 @dataclass(frozen=True)
@@ -83,10 +97,9 @@ class Promoter:
         return self.job.spec.model.promotion if self.job.spec.model else None
 
     @cached_property
-    def _other_outputs(self) -> frozenset[str]:
-        """What the pipeline writes besides the model."""
+    def _other_outputs(self) -> "OtherFiles":
         outs = {self.project.relative(path) for path in self.project.producers()}
-        return frozenset(outs - {self.model.path})
+        return OtherFiles(frozenset(outs), self.model.path)
 
     def _meter(
         self, registry: MLflowRegistry, version: Version, policy: Promotion

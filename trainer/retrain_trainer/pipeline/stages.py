@@ -143,7 +143,7 @@ class _Workshop:
             as_recorded=inputs.as_recorded,
         )
         if decided is Fate.RESTORE and found.result is not None:
-            known = adopt(stage, found.result)
+            known = adopt(stage, found.result) and inputs.as_recorded
         if decided is not Fate.RUN:
             result = found.result or result_of(stage)
             if self._available(stage, result):

@@ -12,7 +12,7 @@ another would have:
   judges those versions again; and one that was measured on older data sees whom to give way to.
 """
 
-from collections.abc import Collection
+from collections.abc import Container
 from dataclasses import dataclass
 
 from retrain_core.outcome import Reason, RunFailed
@@ -55,7 +55,7 @@ def promote(
     mine: Version,
     policy: Promotion,
     measure: Measure,
-    other_files: Collection[str] = (),
+    other_files: Container[str] = (),
 ) -> Decision:
     """Decide whether ``mine`` becomes the champion, and make it so.
 
@@ -83,7 +83,7 @@ def judge_again(
     policy: Promotion,
     measure: Measure,
     uid: str,
-    other_files: Collection[str] = (),
+    other_files: Container[str] = (),
 ) -> Decision:
     """Decide on a version that was decided before, for the run of the Job ``uid``.
 

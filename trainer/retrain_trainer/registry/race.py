@@ -3,7 +3,7 @@
 `promote.py` tells how a race goes.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Container
 from dataclasses import replace
 
 from retrain_core.spec import Promotion
@@ -33,7 +33,7 @@ class Race:
         mine: Version,
         policy: Promotion,
         measure: Measure,
-        other_files: Collection[str] = (),
+        other_files: Container[str] = (),
         *,
         again: str | None = None,
     ) -> None:
