@@ -4,8 +4,6 @@ The rest of reference/dvc-mlflow.md 13 is covered where it is used: resume, SIGT
 are not written and refusals in tests/trainer.
 """
 
-import inspect
-import logging
 import os
 import subprocess
 import sys
@@ -13,9 +11,12 @@ from pathlib import Path
 
 import pytest
 from dvc.config import Config
-from dvc.repo import Repo
-from dvc.repo.reproduce import _reproduce, _reproduce_stage
-from dvc.stage.cache import StageCache
+from dvc.repo import Repo, lock_repo
+from dvc.repo.metrics.show import _collect_top_level_metrics
+from dvc.repo.reproduce import _reproduce_stage
+from dvc.stage.cache import StageCache, _get_cache_hash
+from dvc.stage.loader import StageLoader
+from dvc.stage.serialize import to_single_stage_lockfile
 from dvc.utils.serialize import MODIFIERS
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -36,21 +37,52 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_reproduce_hands_stages_to_repro_fn_and_variables_to_their_commands(project: Path) -> None:
+def test_a_stage_runs_and_is_recorded_on_its_own_with_variables_for_its_command(
+    project: Path,
+) -> None:
     log = project / "ran.log"
-    seen = []
-
-    def hook(stage: object, **kwargs: object) -> object:
-        seen.append(stage.addressing)  # type: ignore[attr-defined]
-        return _reproduce_stage(stage, run_env={"TOY_LOG": str(log)}, force=kwargs["force"])
-
     repo = Repo(str(project))
     repo.update(["data/raw.csv.dvc"])
-    assert [s.addressing for s in repo.reproduce(["prepare"], single_item=True, repro_fn=hook)]
-    assert seen == ["prepare"]
+    with lock_repo(repo):
+        (stage,) = [s for s in repo.index.stages if s.addressing == "prepare"]
+        _reproduce_stage(stage, force=True, run_env={"TOY_LOG": str(log)})
+        assert all(out.hash_info for out in stage.outs)
     assert log.read_text() == "prepare\n"
-    assert repo.reproduce(["prepare"], single_item=True) == []
-    assert "repro_fn" in inspect.signature(_reproduce).parameters
+    assert "prepare" in (project / "dvc.lock").read_text()
+
+
+def test_the_key_of_a_result_is_the_one_of_dvcs_run_cache(project: Path) -> None:
+    repo = Repo(str(project))
+    repo.update(["data/raw.csv.dvc"])
+    repo.reproduce(["prepare"], single_item=True)
+    (stage,) = [s for s in repo.index.stages if s.addressing == "prepare"]
+    key = _get_cache_hash(to_single_stage_lockfile(stage), key=True)
+    assert (project / ".dvc/cache/runs" / key[:2] / key).is_dir()
+
+
+def test_an_entry_of_dvc_lock_gives_a_stage_its_hashes(project: Path) -> None:
+    repo = Repo(str(project))
+    repo.update(["data/raw.csv.dvc"])
+    repo.reproduce(["prepare"], single_item=True)
+    (stage,) = [s for s in repo.index.stages if s.addressing == "prepare"]
+    recorded = to_single_stage_lockfile(stage)
+    (project / "dvc.lock").unlink()
+    repo._reset()
+    (stage,) = [s for s in repo.index.stages if s.addressing == "prepare"]
+    assert not any(out.hash_info for out in stage.outs)
+    StageLoader.fill_from_lock(stage, recorded)
+    assert to_single_stage_lockfile(stage) == recorded
+    assert not stage.changed_stage()
+
+
+def test_metrics_and_plots_of_dvc_yaml_that_are_no_outputs_are_known(project: Path) -> None:
+    text = "metrics: [live/m.json]\nplots: [live/p.csv, {id: {x: s, y: {live/q.csv: v}}}]\n"
+    (project / "dvc.yaml").write_text(text)
+    repo = Repo(str(project))
+    assert list(_collect_top_level_metrics(repo)) == ["live/m.json"]
+    ((file, plots),) = repo.index._plots.items()
+    assert Path(file).name == "dvc.yaml"
+    assert plots == ["live/p.csv", {"id": {"x": "s", "y": {"live/q.csv": "v"}}}]
 
 
 def test_a_configuration_in_memory_gives_remotes_and_cache(project: Path, tmp_path: Path) -> None:
@@ -64,22 +96,6 @@ def test_a_configuration_in_memory_gives_remotes_and_cache(project: Path, tmp_pa
     assert repo.cloud.get_remote("other").path == "b/p"
     assert repo.cache.local.path.startswith(str(tmp_path / "cache"))
     assert "mine" not in (project / ".dvc/config").read_text()
-
-
-def test_only_the_log_tells_a_command_that_ran_from_a_result_that_was_restored(
-    project: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    repo = Repo(str(project))
-    repo.update(["data/raw.csv.dvc"])
-    with caplog.at_level(logging.INFO, logger="dvc.stage"):
-        repo.reproduce(["prepare"], single_item=True)
-        assert any(
-            r.name == "dvc.stage.run" and r.msg.startswith("Running stage") for r in caplog.records
-        )
-        (project / "dvc.lock").unlink()
-        caplog.clear()
-        assert repo.reproduce(["prepare"], single_item=True) != []
-        assert not any(r.name == "dvc.stage.run" for r in caplog.records)
 
 
 def test_a_left_over_rwlock_with_a_living_process_blocks_until_it_is_removed(project: Path) -> None:
@@ -110,8 +126,7 @@ def test_parameter_files_are_modified_with_their_comments(tmp_path: Path) -> Non
     assert file.read_text().split() == ["train:", "lr:", "0.25", "#", "the", "rate"]
 
 
-def test_the_run_cache_can_be_copied_without_what_is_there_already() -> None:
-    assert "force" in inspect.signature(StageCache.transfer).parameters
+def test_an_uncached_output_can_be_kept_as_a_copy() -> None:
     assert hasattr(StageCache, "_cache_type_copy")
 
 

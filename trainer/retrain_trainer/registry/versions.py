@@ -99,7 +99,7 @@ class Version:
         """Whether both are of the same pipeline state, or the same bytes."""
         return any(
             self.tags.get(key) and self.tags.get(key) == other.tags.get(key)
-            for key in (PIPELINE, MODEL_MD5)
+            for key in (LOCK_MD5, PIPELINE, MODEL_MD5)
         )
 
     @property
