@@ -1,6 +1,7 @@
 """`retrain run` ends with the outputs of `dvc repro`, whatever was edited in between."""
 
 import itertools
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from differential.show import show
 from differential.shrink import shrink
 from differential.steps import Case
 
-CASES = 40
+CASES = int(os.environ.get("RETRAIN_DIFFERENTIAL_CASES", "40"))
 
 
 @pytest.mark.parametrize("seed", range(CASES))
