@@ -40,8 +40,6 @@ class Candidate:
     project: Project
     plan: Plan
     model: ModelFile
-    file: Path
-    """Where the model is."""
     metrics: Metrics
     state: PipelineState
     uncommitted: str | None
@@ -78,7 +76,8 @@ class Candidate:
             commit=self.progress.commit,
             uncommitted=self.uncommitted,
         )
-        self.is_version(register(self.registry, self.run, self.file, tags, children))
+        file = self.model.place(self.project)
+        self.is_version(register(self.registry, self.run, file, tags, children))
 
     def is_version(self, version: Version) -> None:
         """Say which version it is."""

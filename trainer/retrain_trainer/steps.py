@@ -205,7 +205,6 @@ class Training:
             project=self.project,
             plan=self.plan,
             model=self.model,
-            file=self.model.place(self.project),
             metrics=self.metrics,
             state=self.state,
             uncommitted=self.uncommitted,

@@ -58,9 +58,16 @@ class ModelFile:
         return path
 
     def md5(self, project: Project) -> str:
-        """Hash of its content, which is on the disk."""
-        stage = self.out(project).stage
-        return str(Output(stage, str(project.path / self.path), cache=False).get_hash().value)
+        """Hash of its content; only a part of an output has to be on the disk for it.
+
+        Raises:
+            RunFailed: as :meth:`place`.
+        """
+        out = self.out(project)
+        if self.output == str((project.path / self.path).absolute()) and out.hash_info:
+            return str(out.hash_info.value)
+        part = Output(out.stage, str(self.place(project)), cache=False)
+        return str(part.get_hash().value)
 
 
 def find_model(project: Project, plan: Plan, model: Model) -> ModelFile:
