@@ -96,6 +96,20 @@ def test_a_metrics_file_that_is_no_output_is_of_the_run_whose_stage_wrote_it(
     assert (restored.ran, restored.metrics) == ([], {"score": 3})
 
 
+def test_a_metrics_file_inside_a_folder_output_is_of_the_run(stranger: Make) -> None:
+    team = stranger(
+        {
+            "params.yaml": "w: 2\n",
+            ".gitignore": "/model.pkl\n/live\n",
+            "dvc.yaml": LOOSE["dvc.yaml"].replace("[model.pkl]", "[model.pkl, live]"),
+        }
+    )
+    assert team.run("--set", "w=3").metrics == {"score": 3}
+    assert team.run().metrics == {"score": 2}
+    restored = team.run("--set", "w=3")
+    assert (restored.ran, restored.metrics) == ([], {"score": 3})
+
+
 def test_a_metrics_file_that_no_stage_of_the_plan_has_written_is_no_metric(stranger: Make) -> None:
     team = stranger(
         LOOSE

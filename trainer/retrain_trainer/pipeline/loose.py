@@ -32,11 +32,16 @@ class LooseFiles:
         return [path for path, now in self.of(project).seen.items() if self.seen.get(path) != now]
 
 
+def top_level_metrics(project: Project) -> list[Path]:
+    """The files that `metrics:` at the top of a dvc.yaml names, whether they are there or not."""
+    root = project.repo.root_dir
+    return [Path(root, name) for name in _collect_top_level_metrics(project.repo)]
+
+
 def loose_metrics(project: Project) -> list[Path]:
-    """Metrics files that are no outputs, whether they are there or not."""
+    """Those of them that are no outputs."""
     produced = list(project.producers())
-    found = (Path(project.repo.root_dir, name) for name in _collect_top_level_metrics(project.repo))
-    return [path for path in found if not _is_output(path, produced)]
+    return [path for path in top_level_metrics(project) if not _is_output(path, produced)]
 
 
 def as_outputs(stage: PipelineStage, root: Path, md5s: Mapping[str, str]) -> list[Output]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.pipeline import objects
-from retrain_trainer.pipeline.loose import loose_metrics
+from retrain_trainer.pipeline.loose import loose_metrics, top_level_metrics
 from retrain_trainer.pipeline.params import flattened
 from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project
@@ -38,8 +38,9 @@ class Metrics:
         for (file, path), value in self.values.items():
             if name == f"{file}:{path}":
                 return file, value
-        matches = [(file, value) for (file, path), value in self.values.items() if path == name]
-        return matches[0] if len(matches) == 1 else None
+        matches = self._called(name)
+        # DVCLive and a stage's own file often have the same number twice.
+        return matches[0] if len({value for _, value in matches}) == 1 else None
 
     def require(self, name: str) -> tuple[str, float]:
         """As :meth:`find`, for the metric that promotion compares.
@@ -49,6 +50,11 @@ class Metrics:
         """
         found = self.find(name)
         if found is None:
+            if several := self._called(name):
+                choices = ", ".join(f"{file}:{name} ({value:.6g})" for file, value in several)
+                raise RunFailed(
+                    Reason.METRIC_NOT_FOUND, f"several files have a metric {name}: {choices}"
+                )
             known = ", ".join(sorted(self.named()))
             raise RunFailed(
                 Reason.METRIC_NOT_FOUND,
@@ -59,6 +65,9 @@ class Metrics:
         if not math.isfinite(found[1]):
             raise RunFailed(Reason.METRIC_NOT_FINITE, f"metric {name} is {found[1]}")
         return found
+
+    def _called(self, name: str) -> list[tuple[str, float]]:
+        return [(file, value) for (file, path), value in self.values.items() if path == name]
 
     def _hint(self) -> str:
         if not self.unknown:
@@ -79,12 +88,10 @@ def read_metrics(project: Project, plan: Plan, written: Collection[str]) -> Metr
     Raises:
         RunFailed: a metrics file is not there or cannot be read.
     """
-    outs = [out for out in plan.outs(project) if out.is_metric]
-    objects.place(project, [out for out in outs if out.hash_info])
     root = Path(project.repo.root_dir)
     loose = [path for path in loose_metrics(project) if str(path.relative_to(root)) in written]
     values: dict[tuple[str, str], float] = {}
-    for path in dict.fromkeys([*(Path(out.fs_path) for out in outs), *loose]):
+    for path in dict.fromkeys([*_within_outputs(project, plan), *loose]):
         name = project.relative(str(path))
         try:
             values.update(load_numbers(name, path).values)
@@ -97,6 +104,21 @@ def read_metrics(project: Project, plan: Plan, written: Collection[str]) -> Metr
     unwritten = [project.relative(str(path)) for path in loose_metrics(project)]
     known = {project.relative(str(path)) for path in loose}
     return Metrics(values, [name for name in unwritten if name not in known])
+
+
+def _within_outputs(project: Project, plan: Plan) -> list[Path]:
+    """Metrics files that are outputs of the plan's stages, or lie in one; on the disk then."""
+    named = top_level_metrics(project)
+    found: dict[Path, None] = {}
+    holding = []
+    for out in plan.outs(project):
+        place = Path(out.fs_path)
+        inside = [path for path in named if path == place or path.is_relative_to(place)]
+        if out.is_metric or inside:
+            holding.append(out)
+            found |= dict.fromkeys([place] if out.is_metric else inside)
+    objects.place(project, [out for out in holding if out.hash_info])
+    return list(found)
 
 
 def numbers(file: str, content: Any) -> dict[tuple[str, str], float]:
