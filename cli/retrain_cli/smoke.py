@@ -75,7 +75,7 @@ def smoke(
                 continue
             report.stage_ended(event.name, event.state, event.seconds)
             progress.stage_ended(event.name, event.state, event.seconds)
-            written |= set(event.result.written) if event.result else set()
+            written |= set(event.result.metrics) if event.result else set()
         metrics = read_metrics(project, plan, written)
         progress.metrics = metrics.named()
         if spec.model is not None and spec.model.promotion is not None:

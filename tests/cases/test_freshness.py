@@ -3,7 +3,7 @@
 import pytest
 
 from retrain_trainer.pipeline.freshness import Fate, fate
-from retrain_trainer.pipeline.model_file import _by_kind
+from retrain_trainer.pipeline.model_file import _called_model, _of_models_format
 
 KNOWN = {"forced": False, "always": False, "done": False, "keyed": True}
 RECORD = {"stored": False, "elsewhere": False, "as_recorded": False}
@@ -13,6 +13,11 @@ FATES: dict[str, tuple[dict[str, bool], Fate]] = {
     "the store has it": ({"stored": True}, Fate.RESTORE),
     "both have it": ({"stored": True, "as_recorded": True}, Fate.RESTORE),
     "only another environment has it": ({"elsewhere": True, "as_recorded": True}, Fate.RUN),
+    "the team has committed another result": (
+        {"stored": True, "as_recorded": True, "news": True},
+        Fate.KEEP,
+    ),
+    "the team has committed one of other inputs": ({"stored": True, "news": True}, Fate.RESTORE),
     "it is forced": ({"forced": True, "stored": True, "as_recorded": True}, Fate.RUN),
     "DVC runs it always": ({"always": True, "keyed": False, "as_recorded": True}, Fate.RUN),
     "an attempt has forced it": (
@@ -46,4 +51,4 @@ NAMES: dict[str, tuple[list[str], list[str]]] = {
 @pytest.mark.parametrize("case", NAMES)
 def test_a_model_is_known_by_its_name_or_by_its_format(case: str) -> None:
     paths, wanted = NAMES[case]
-    assert _by_kind(paths) == wanted
+    assert (_called_model(paths) or _of_models_format(paths)) == wanted

@@ -59,6 +59,13 @@ def test_a_model_that_is_not_clear_is_asked_for_before_the_training(
     assert f"candidates: {candidates}" in ended.text
 
 
+def test_data_that_a_stage_trains_on_are_no_model_whatever_their_format(stranger: Make) -> None:
+    files = pipeline("[features.pkl]", "[net]")
+    ended = stranger(files).run()
+    assert (ended.reason, ended.ran) == ("ModelAmbiguous", [])
+    assert "candidates: features.pkl, net" in ended.text
+
+
 def test_an_artifact_inside_a_folder_output_is_the_model(stranger: Make) -> None:
     more = """
 artifacts:

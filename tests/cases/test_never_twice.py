@@ -116,3 +116,23 @@ def test_a_run_without_a_model_trains_once_too(stranger: Make) -> None:
     assert team.run().reason == "Trained"
     again = team.run()
     assert (again.reason, again.ran) == ("UpToDate", [])
+
+
+def test_what_the_team_has_run_and_committed_since_counts_before_an_older_result(
+    stranger: Make,
+) -> None:
+    pipeline = PIPELINE["dvc.yaml"].replace("    deps: [code.sh]\n", "")
+    pipeline = pipeline.replace("cat prepared.txt params.yaml", "date +%N")
+    team = stranger(PIPELINE | {"dvc.yaml": pipeline})
+    team.laptop.dvc("repro")
+    team.laptop.commit()
+    assert team.run().ran == []
+    for stage in ("prepare", "train"):
+        team.laptop.dvc("repro", "--force", "--single-item", stage)
+        team.laptop.dvc("repro")
+        team.laptop.commit()
+        ended = team.run()
+        assert (ended.ran, ended.reason) == ([], "Trained"), ended.text
+        for file in ("prepared.txt", "model.pkl"):
+            assert team.made(file) == (team.project / file).read_text()
+        assert team.run().reason == "UpToDate"

@@ -96,6 +96,28 @@ def test_a_metrics_file_that_is_no_output_is_of_the_run_whose_stage_wrote_it(
     assert (restored.ran, restored.metrics) == ([], {"score": 3})
 
 
+def test_what_a_stage_writes_with_a_dvc_yaml_of_its_own_as_dvclive_does_is_of_the_run(
+    stranger: Make,
+) -> None:
+    team = stranger(
+        {
+            "params.yaml": "w: 2\n",
+            ".gitignore": "/model.pkl\n",
+            "dvc.yaml": LOOSE["dvc.yaml"]
+            .replace("metrics: [live/metrics.json]\n", "")
+            .replace(
+                "mkdir -p live;", "mkdir -p live; echo 'metrics: [metrics.json]' > live/dvc.yaml;"
+            ),
+        }
+    )
+    assert team.run("--set", "w=3").metrics == {"score": 3}
+    unchanged = team.run("--set", "w=3")
+    assert (unchanged.reason, unchanged.metrics) == ("UpToDate", {"score": 3})
+    assert team.run().metrics == {"score": 2}
+    restored = team.run("--set", "w=3")
+    assert (restored.ran, restored.metrics) == ([], {"score": 3})
+
+
 def test_a_metrics_file_inside_a_folder_output_is_of_the_run(stranger: Make) -> None:
     team = stranger(
         {

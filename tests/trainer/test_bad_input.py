@@ -139,11 +139,11 @@ PROJECTS: dict[str, tuple[dict[str, str | None], Reason, tuple[str, ...]]] = {
     "model is ambiguous": (
         {
             "dvc.yaml": DVC_YAML.replace(
-                "outs: [models/model.json]", "outs: [models/model.json, models/other.json]"
+                "outs: [models/model.json]", "outs: [models/model.json, models/best_model.json]"
             )
         },
         Reason.MODEL_AMBIGUOUS,
-        ("models/model.json", "models/other.json"),
+        ("models/model.json", "models/best_model.json"),
     ),
     "upstream is gone": ({"upstream/raw.csv": None}, Reason.DATA_MISSING, ("raw.csv",)),
 }

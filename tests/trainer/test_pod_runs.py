@@ -146,7 +146,9 @@ def test_a_kill_between_registration_and_promotion_adds_no_second_version(world:
     client = world.client()
     # As if the first attempt had ended right after registering.
     client.delete_registered_model_alias(world.name, "champion")
-    client.delete_model_version_tag(world.name, "1", "retrain.dev/promotion")
+    client.delete_registered_model_tag(world.name, "retrain.dev/alias.champion")
+    for tag in ("promotion", "promoting"):
+        client.delete_model_version_tag(world.name, "1", f"retrain.dev/{tag}")
     again = trained(pods.run())
     assert again.result.model is not None
     assert (again.result.model.version, again.result.model.promoted) == ("1", True)

@@ -88,8 +88,8 @@ def test_a_repository_that_never_heard_of_mlflow_in_a_subfolder(make_world: Make
     }
     plots = {item.path for item in client.list_artifacts(run.info.run_id, "plots")}
     assert "plots/out_curve.csv.svg" in plots
-    data = {item.path for item in client.list_artifacts(run.info.run_id, "plots/data")}
-    assert data == {"plots/data/curve.csv", "plots/data/picture.svg"}
+    data = {item.path for item in client.list_artifacts(run.info.run_id, "plots/data/out")}
+    assert data == {"plots/data/out/curve.csv", "plots/data/out/picture.svg"}
     files = {item.path for item in client.list_artifacts(run.info.run_id, "model")}
     assert files == {"model/weights.json", "model/vocabulary.txt"}
     environment = Path(

@@ -24,6 +24,8 @@ class StartingPoint:
     """Stages that an earlier attempt at this run has ended."""
     written: dict[str, str] = field(default_factory=dict)
     """What they wrote though it is no output."""
+    metrics: tuple[str, ...] = ()
+    """Which of that are metrics."""
     imports: tuple[str, ...] | None = None
     """Imports that an earlier attempt has updated; None if that is still to be done."""
 
@@ -46,7 +48,9 @@ def find_starting_point(
         restore_locks(project, state)
         restore_imports(project, state)
         imports = tuple(sorted(state.imports)) if state.updated else None
-        return StartingPoint(frozenset(state.done), dict(state.written), imports)
+        return StartingPoint(
+            frozenset(state.done), dict(state.written), tuple(state.metrics), imports
+        )
     if has_lock(project):
         return StartingPoint()
     for version in reversed(versions):

@@ -128,6 +128,7 @@ class Training:
         )
         self.done = set(self.start.done)
         self.written = dict(self.start.written)
+        self.loose_metrics = set(self.start.metrics)
         git = self.job.spec.source.git
         place = f"{git.url} {git.path}" if git else self.job.experiment
         self.results = Results(self.project, self.python.digest, place)
@@ -187,7 +188,7 @@ class Training:
             objects.complete(self.project, outs)
 
     def measure(self) -> None:
-        self.metrics = read_metrics(self.project, self.plan, self.written)
+        self.metrics = read_metrics(self.project, self.plan, self.loose_metrics)
         self.progress.metrics = self.metrics.named()
 
     def without_model(self) -> tuple[Reason, str]:
@@ -256,6 +257,7 @@ class Training:
         result = event.result
         self.done.add(event.name)
         self.written |= result.written
+        self.loose_metrics |= set(result.metrics)
         if event.state == "Ran":
             objects.push(self.project, event.outs)
             self.child_runs.hint(event.name)
@@ -281,6 +283,7 @@ class Training:
             imports=[*self.imports, *self.edited],
             done=self.done,
             written=self.written,
+            metrics=self.loose_metrics,
         )
         text = self.state.model_dump_json()
         if text != self._saved:

@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+from retrain_trainer.pipeline.paths import local_path
 from retrain_trainer.pipeline.project import Project, commands
 
 MAX_FILES = 100
@@ -19,7 +20,7 @@ def stage_code(project: Project, name: str) -> dict[str, str]:
     folder = Path(stage.wdir)
     lines = stage.cmd if isinstance(stage.cmd, list) else [stage.cmd or ""]
     named = {folder / word for line in lines for word in _words(line)}
-    named |= {Path(dep.fs_path) for dep in stage.deps if dep.protocol == "local"}
+    named |= {Path(file) for dep in stage.deps if (file := local_path(dep)) is not None}
     found = {path: _text(path) for path in sorted(named) if path.suffix == ".py"}
     folders = {path.parent for path in found} | {path for path in named if path.is_dir()}
     code = "\n".join(found.values())

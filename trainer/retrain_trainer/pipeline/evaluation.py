@@ -17,6 +17,7 @@ from dvc.output import Output
 from dvc.stage import PipelineStage
 
 from retrain_trainer.pipeline.code_or_data import code_digest
+from retrain_trainer.pipeline.paths import local_path
 from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project, commands
 
@@ -180,9 +181,10 @@ class _Pipeline:
         return self._code(dep) is not None
 
     def _code(self, dep: Dependency) -> str | None:
-        if dep.protocol != "local" or _touches([dep.fs_path], self._tracked):
+        path = local_path(dep)
+        if path is None or _touches([path], self._tracked):
             return None
-        return code_digest(Path(dep.fs_path))
+        return code_digest(Path(path))
 
     def _recipes(self, stages: Iterable[PipelineStage]) -> list[str]:
         """Command, parameters and code of each stage."""
@@ -203,7 +205,8 @@ class _Pipeline:
 
 
 def _read(stage: PipelineStage) -> list[str]:
-    return [dep.fs_path for dep in stage.deps if not isinstance(dep, ParamsDependency)]
+    files = (dep for dep in stage.deps if not isinstance(dep, ParamsDependency))
+    return [path for dep in files if (path := local_path(dep)) is not None]
 
 
 def _written(stage: PipelineStage) -> list[str]:

@@ -22,22 +22,25 @@ def fate(
     stored: bool,
     elsewhere: bool,
     as_recorded: bool,
+    news: bool = False,
 ) -> Fate:
     """Decide on a stage.
 
     ``always``: DVC runs it each time; ``done``: an earlier attempt at this run has ended it;
     ``keyed``: its inputs say what comes out; ``stored``: a result of this environment was found;
     ``elsewhere``: only results of other environments were; ``as_recorded``: dvc.lock has the same
-    inputs and command.
+    inputs and command; ``news``: and a result that no run of ours has come to.
 
     What an attempt has done is not done again. Otherwise what is forced runs, and so does what DVC
-    runs always. A result of this environment counts before dvc.lock, which does not tell
-    environments apart: it decides only where nothing is known of the inputs.
+    runs always. What the team itself has run and committed since counts. A result of this
+    environment counts before a dvc.lock that is ours, as that does not tell environments apart.
     """
     if done and as_recorded:
         return Fate.KEEP
     if forced or always:
         return Fate.RUN
+    if news and as_recorded:
+        return Fate.KEEP
     if stored and keyed:
         return Fate.RESTORE
     if elsewhere:

@@ -81,15 +81,15 @@ class Metrics:
 def read_metrics(project: Project, plan: Plan, written: Collection[str]) -> Metrics:
     """Read the metrics files of the plan's stages, bringing those that did not run onto the disk.
 
-    ``written``: paths, from the folder that holds .dvc, of files that these stages have written
-    though they are no outputs. A neighbour's metrics, and a file that lies there from somewhere
-    else, are not this run's.
+    ``written``: paths, from the folder that holds .dvc, of metrics files that these stages have
+    written though they are no outputs. A neighbour's metrics, and a file that lies there from
+    somewhere else, are not this run's.
 
     Raises:
         RunFailed: a metrics file is not there or cannot be read.
     """
     root = Path(project.repo.root_dir)
-    loose = [path for path in loose_metrics(project) if str(path.relative_to(root)) in written]
+    loose = [root / name for name in sorted(written)]
     values: dict[tuple[str, str], float] = {}
     for path in dict.fromkeys([*_within_outputs(project, plan), *loose]):
         name = project.relative(str(path))

@@ -1,6 +1,7 @@
 """Which file or folder is the model: named, declared, or of a kind that only models are of."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -9,6 +10,7 @@ from dvc.output import Output
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import Model
 from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline.paths import local_path, related
 from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project
 
@@ -20,6 +22,13 @@ SUFFIXES = frozenset(
     }
 )
 """Of files that trained models are saved in; data are pickled too, so that one is no proof."""
+REPORTS = frozenset(
+    {
+        *(".csv", ".tsv", ".parquet", ".json", ".jsonl", ".yaml", ".yml", ".txt", ".md", ".html"),
+        *(".png", ".jpg", ".jpeg", ".svg", ".pdf"),
+    }
+)
+"""Of files that an evaluation writes."""
 _CALLED_MODEL = re.compile(
     r"(?:.*[_.-])?(?:models?|classifier|regressor|estimator|clf)(?:[_.-](?:v?\d+|best|final|latest))?",
     re.IGNORECASE,
@@ -90,7 +99,11 @@ def find_model(project: Project, plan: Plan, model: Model) -> ModelFile:
         if kind == "model" and (output := _holder(project, path, made))
     }
     if not found:
-        found = {path: output for output, path in made.items() if path in _by_kind(made.values())}
+        likely = [
+            path for output, path in made.items() if not _is_read_to_train(plan, project, output)
+        ]
+        kinds = _called_model(made.values()) or _of_models_format(likely)
+        found = {path: output for output, path in made.items() if path in kinds}
     if len(found) == 1:
         ((path, output),) = found.items()
         return ModelFile(path, output)
@@ -136,11 +149,22 @@ def _holder(project: Project, path: str, made: dict[str, str]) -> str | None:
     return None
 
 
-def _by_kind(paths: object) -> list[str]:
-    """Those that are called a model, else those of a model's format."""
-    names = [str(path) for path in paths]  # type: ignore[attr-defined]
-    called = [name for name in names if _is_called_model(PurePosixPath(name))]
-    return called or [name for name in names if PurePosixPath(name).suffix.lower() in SUFFIXES]
+def _called_model(paths: Iterable[str]) -> list[str]:
+    return [path for path in paths if _is_called_model(PurePosixPath(path))]
+
+
+def _of_models_format(paths: Iterable[str]) -> list[str]:
+    return [path for path in paths if PurePosixPath(path).suffix.lower() in SUFFIXES]
+
+
+def _is_read_to_train(plan: Plan, project: Project, output: str) -> bool:
+    """Whether a stage makes something of it that may be a model itself: it is data then."""
+    for stage in plan.pipeline_stages(project):
+        reads = any(related(path, output) for dep in stage.deps if (path := local_path(dep)))
+        makes = (out for out in stage.outs if not out.is_metric and not out.is_plot)
+        if reads and any(Path(out.fs_path).suffix.lower() not in REPORTS for out in makes):
+            return True
+    return False
 
 
 def _is_called_model(path: PurePosixPath) -> bool:

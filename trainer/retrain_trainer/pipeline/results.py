@@ -37,6 +37,8 @@ class StageResult(BaseModel):
     """MLflow runs that the stage's code made."""
     written: dict[str, str] = {}
     """MD5 by path of metrics and plots that it wrote though they are no outputs."""
+    metrics: list[str] = []
+    """Which of them are metrics: the dvc.yaml that says so may be written by the stage too."""
 
     @field_validator("lock")
     @classmethod
@@ -55,6 +57,8 @@ class Found:
     """The newest of this environment."""
     elsewhere: bool
     """Whether there is one of another environment only."""
+    values: frozenset[str] = frozenset()
+    """DVC's hashes of all that any environment has come to."""
 
 
 class Results:
@@ -70,15 +74,17 @@ class Results:
         """The result under ``key``; for a stage without one, the newest that it has written."""
         folder = f"{FOLDER}/{key or self._newest_key(stage.addressing)}"
         others = False
-        for name in sorted(entries.list_names(self._project, folder), key=_age, reverse=True):
+        names = entries.list_names(self._project, folder)
+        values = frozenset(name.rsplit("-", 1)[-1] for name in names)
+        for name in sorted(names, key=_age, reverse=True):
             environment = name.split("/")[0]
             if environment != self._environment:
                 others = True
                 continue
             result = self._read(f"{folder}/{name}")
             if result is not None and _fits(stage, result):
-                return Found(result, elsewhere=False)
-        return Found(None, elsewhere=others)
+                return Found(result, elsewhere=False, values=values)
+        return Found(None, elsewhere=others, values=values)
 
     def store(self, addressing: str, key: str | None, result: StageResult) -> None:
         """Keep what a stage has written.
@@ -86,7 +92,7 @@ class Results:
         Raises:
             RunFailed: the store does not take it.
         """
-        value = _get_cache_hash(dict(result.lock))
+        value = value_of(result)
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         folder = f"{FOLDER}/{key or self._newest_key(addressing)}/{self._environment}"
         text = result.model_dump_json(exclude_defaults=True)
@@ -102,6 +108,11 @@ class Results:
     def _newest_key(self, addressing: str) -> str:
         text = f"{self._pipeline}\n{addressing}"
         return f"newest-{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def value_of(result: StageResult) -> str:
+    """DVC's hash of what came out, and of what it came out of."""
+    return str(_get_cache_hash(dict(result.lock)))
 
 
 def result_of(stage: PipelineStage) -> StageResult:

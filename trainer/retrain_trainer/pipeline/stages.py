@@ -26,7 +26,14 @@ from retrain_trainer.pipeline.inputs import has_key, read_from, read_inputs
 from retrain_trainer.pipeline.paths import local_path
 from retrain_trainer.pipeline.plan import ALL, Plan
 from retrain_trainer.pipeline.project import Project
-from retrain_trainer.pipeline.results import Found, Results, StageResult, adopt, result_of
+from retrain_trainer.pipeline.results import (
+    Found,
+    Results,
+    StageResult,
+    adopt,
+    result_of,
+    value_of,
+)
 from retrain_trainer.report import Reporter
 from retrain_trainer.tail import Tail
 
@@ -129,10 +136,13 @@ class _Workshop:
         if stage.frozen:
             return self._keep_frozen(stage)
         keyed = has_key(stage)
+        committed = _recorded_result(stage)
         newest = Found(None, elsewhere=False) if keyed else self._find(stage, None)
-        known = newest.result is None or adopt(stage, newest.result)
+        news = not keyed and self._is_news(stage, committed, newest)
+        known = news or newest.result is None or adopt(stage, newest.result)
         inputs = read_inputs(self.project, stage, self.outs)
         found = self._find(stage, inputs.key) if keyed else newest
+        news = self._is_news(stage, committed, found) if keyed else news
         decided = fate(
             forced=force,
             always=stage.is_callback or stage.always_changed,
@@ -141,15 +151,26 @@ class _Workshop:
             stored=found.result is not None,
             elsewhere=found.elsewhere,
             as_recorded=inputs.as_recorded,
+            news=news,
         )
-        if decided is Fate.RESTORE and found.result is not None:
-            known = adopt(stage, found.result) and inputs.as_recorded
+        kept = found.result if decided is Fate.RESTORE or not (keyed or news) else None
+        if decided is Fate.RESTORE and kept is not None:
+            known = adopt(stage, kept) and inputs.as_recorded
         if decided is not Fate.RUN:
-            result = found.result or result_of(stage)
+            result = kept or result_of(stage)
             if self._available(stage, result):
                 state = self._restored(stage, result, known)
-                return self._ended(stage, state, result, inputs.key, stored=bool(found.result))
+                return self._ended(stage, state, result, inputs.key, stored=kept is not None)
+        if news and not keyed and committed is not None and self.execution.results is not None:
+            # The state that it goes on from: at the next run it is no news any more.
+            self.execution.results.store(stage.addressing, None, committed)
         return self._run(stage, inputs.key)
+
+    def _is_news(self, stage: PipelineStage, committed: StageResult | None, found: Found) -> bool:
+        """Whether dvc.lock has what no run of ours has come to, and it can be had."""
+        if committed is None or not found.values or value_of(committed) in found.values:
+            return False
+        return self._available(stage, committed)
 
     def _find(self, stage: PipelineStage, key: str | None) -> Found:
         results = self.execution.results
@@ -188,7 +209,9 @@ class _Workshop:
         )
         root = Path(self.project.repo.root_dir)
         written = loose.hashed(stage, root, before.written_since(self.project))
-        result = result_of(stage).model_copy(update={"written": written})
+        metrics = [str(path.relative_to(root)) for path in loose.loose_metrics(self.project)]
+        update = {"written": written, "metrics": [name for name in metrics if name in written]}
+        result = result_of(stage).model_copy(update=update)
         return self._ended(stage, "Ran", result, key, stored=False)
 
     def _ended(
@@ -235,6 +258,11 @@ class _Workshop:
     def _kept(self, out: Output) -> bool:
         """Whether the state that a stage goes on from can be had."""
         return bool(out.hash_info) and objects.available(self.project, [out])
+
+
+def _recorded_result(stage: PipelineStage) -> StageResult | None:
+    """What dvc.lock has of the stage; None where it has nothing."""
+    return result_of(stage) if all(out.hash_info for out in stage.outs) else None
 
 
 @contextmanager

@@ -36,6 +36,8 @@ class PipelineState(BaseModel):
     """Stages that have ended."""
     written: dict[str, str] = {}
     """MD5 by path of metrics and plots that the stages wrote though they are no outputs."""
+    metrics: list[str] = []
+    """Which of them are metrics."""
     updated: bool = False
     """Whether imports were updated."""
 
@@ -58,6 +60,7 @@ def capture_state(
     imports: Collection[str],
     done: Collection[str],
     written: Mapping[str, str],
+    metrics: Collection[str],
 ) -> PipelineState:
     """Read the state from the project's files."""
     locks = {str(Path(stage.path).with_suffix(".lock")) for stage in commands(project.stages())}
@@ -70,6 +73,7 @@ def capture_state(
         done=sorted(done),
         updated=True,
         written=dict(written),
+        metrics=sorted(metrics),
         pipeline=_digest(project, plan, written),
     )
 

@@ -9,6 +9,7 @@ from dvc.stage import Stage
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.git_access import git_settings, without_git
+from retrain_trainer.pipeline.paths import local_path
 from retrain_trainer.pipeline.project import Project
 from retrain_trainer.pointers import pointers_below, some_of
 
@@ -26,9 +27,9 @@ def refuse_unfetched(project: Project, stages: Iterable[Stage]) -> None:
     empty = _empty_submodules(Path(project.repo.root_dir))
     for stage in stages:
         for dep in stage.deps:
-            if dep.protocol != "local" or dep.fs_path in outputs:
+            if (place := local_path(dep)) is None or place in outputs:
                 continue
-            path = Path(dep.fs_path)
+            path = Path(place)
             lost = [
                 folder
                 for folder in empty

@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
-from retrain_trainer.tracking.failure import failure_of, unusable
+from retrain_trainer.tracking.failure import failure_of, is_no_address, unusable
 from retrain_trainer.tracking.locations import artifact_root
 
 _ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
@@ -64,7 +64,8 @@ def connect(tracking_uri: str) -> MlflowClient:
             client.search_experiments(max_results=1)
             client.search_registered_models(max_results=1)
         except (MlflowException, ImportError, OSError, ValueError) as error:
-            if isinstance(error, MlflowException) and tracking_uri.startswith("http"):
+            http = isinstance(error, MlflowException) and tracking_uri.startswith("http")
+            if http and not is_no_address(error):
                 raise
             raise unusable(error, tracking_uri) from error
     return client

@@ -7,7 +7,7 @@ from mlflow.exceptions import MlflowException, RestException
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
-from retrain_trainer.refusal import Refusal, local_refusal, refusal
+from retrain_trainer.refusal import Refusal, causes, local_refusal, refusal
 
 _DENIED = ("UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED")
 _UNREACHABLE = (
@@ -96,6 +96,12 @@ def unusable(error: Exception, tracking_uri: str) -> RunFailed:
         f"the tracking URI {uri} cannot be used: {why}",
         "Correct spec.mlflow.trackingURI, or MLFLOW_TRACKING_URI where the manifest names none.",
     )
+
+
+def is_no_address(error: Exception) -> bool:
+    """Whether the HTTP client could make nothing of the URL."""
+    names = {kind.__name__ for cause in causes(error) for kind in type(cause).__mro__}
+    return bool(names & {"InvalidURL", "InvalidSchema", "MissingSchema", "LocationParseError"})
 
 
 def _no_answer(error: MlflowException) -> bool:
