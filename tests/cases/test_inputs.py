@@ -97,6 +97,34 @@ stages:
     assert again.metrics["score"] == 2
 
 
+def test_what_a_stage_leaves_beside_its_outputs_is_there_in_the_next_run(stranger: Make) -> None:
+    team = stranger(
+        {
+            "params.yaml": "w: 1\n",
+            ".gitignore": "/x.txt\n/model.pkl\n",
+            "dvc.yaml": """
+stages:
+  prepare:
+    cmd: echo prepare >> $RAN; echo x > x.txt; echo words > loose.txt
+    deps: [code.sh]
+    outs: [x.txt]
+  train:
+    cmd: >-
+      echo train >> $RAN; cat x.txt loose.txt > model.pkl;
+      echo "{\\"score\\":$(wc -l < model.pkl)}" > m.json
+    deps: [x.txt]
+    params: [w]
+    outs: [model.pkl]
+    metrics: [m.json: {cache: false}]
+""",
+        }
+    )
+    assert team.run().metrics["score"] == 2
+    again = team.run("--set", "w=2")
+    assert (again.ran, again.metrics["score"]) == (["train"], 2)
+    assert "loose.txt" not in again.text
+
+
 def test_what_a_stage_keeps_from_run_to_run_is_there_when_it_runs_again(stranger: Make) -> None:
     team = stranger(
         {

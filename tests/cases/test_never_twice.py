@@ -136,3 +136,48 @@ def test_what_the_team_has_run_and_committed_since_counts_before_an_older_result
         for file in ("prepared.txt", "model.pkl"):
             assert team.made(file) == (team.project / file).read_text()
         assert team.run().reason == "UpToDate"
+
+
+def test_a_stage_without_outputs_runs_once_though_an_older_lock_is_committed(
+    stranger: Make,
+) -> None:
+    team = stranger(
+        {
+            "params.yaml": "k: 1\n",
+            "dvc.yaml": """
+stages:
+  tell:
+    cmd: echo tell >> $RAN
+    deps: [code.sh]
+    params: [params.yaml: ]
+""",
+        },
+        model=None,
+    )
+    team.laptop.dvc("repro")
+    team.laptop.commit()
+    team.edit({"params.yaml": "k: 2\n"})
+    assert [team.run().ran for _ in range(3)] == [["tell"], [], []]
+    assert team.run("--set", "k=3").ran == ["tell"]
+
+
+def test_what_python_leaves_in_a_folder_of_code_is_no_change_of_it(stranger: Make) -> None:
+    team = stranger(
+        {
+            "src/lib.py": "VALUE = 1\n",
+            "train.py": "import sys; sys.path.insert(0, 'src'); import lib; open('model.pkl', 'w')\n",
+            ".gitignore": "/model.pkl\n__pycache__\n",
+            "dvc.yaml": """
+stages:
+  train:
+    cmd: echo train >> $RAN; python train.py
+    deps: [src, train.py]
+    outs: [model.pkl]
+""",
+        },
+        model=model(metric=None),
+    )
+    team.laptop.dvc("repro")
+    team.laptop.commit()
+    team.edit({"src/lib.py": "VALUE = 2\n"})
+    assert [team.run().ran for _ in range(3)] == [["train"], [], []]

@@ -96,6 +96,17 @@ def test_a_metrics_file_that_is_no_output_is_of_the_run_whose_stage_wrote_it(
     assert (restored.ran, restored.metrics) == ([], {"score": 3})
 
 
+def test_metrics_that_were_committed_with_dvc_lock_are_of_its_state(stranger: Make) -> None:
+    team = stranger(LOOSE)
+    team.laptop.dvc("repro")
+    team.laptop.commit()
+    kept = team.run()
+    assert (kept.ran, kept.metrics) == ([], {"score": 2}), kept.text
+    assert team.run("--set", "w=3").metrics == {"score": 3}
+    back = team.run()
+    assert (back.ran, back.metrics) == ([], {"score": 2})
+
+
 def test_what_a_stage_writes_with_a_dvc_yaml_of_its_own_as_dvclive_does_is_of_the_run(
     stranger: Make,
 ) -> None:

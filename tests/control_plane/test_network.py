@@ -123,6 +123,9 @@ async def test_a_listing_from_before_the_end_of_a_run_starts_nothing(world: Worl
     await space.patch_run(cancel=True)
     await space.ended("Cancelled")
     await space.until(lambda: space.job() is None, "the Job is gone")
+    await space.until(
+        lambda: "create events Cancelled" in operator.proxy.writes(), "the end is told"
+    )
     operator.kill()
 
     operator.proxy.lists["trainingruns"] = json.dumps(listed).encode()

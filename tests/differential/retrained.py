@@ -13,8 +13,8 @@ import yaml
 from differential.clones import content, own_process_state, remove
 from differential.project import Project
 from differential.steps import Step
-from retrain_cli.home import NAME
 from retrain_cli.run import Options, run_manifest
+from retrain_cli.work_copy.project import HOME
 
 
 def manifest(model: str | None) -> str:
@@ -33,8 +33,8 @@ def manifest(model: str | None) -> str:
 
 def prepare(folder: Path, tracking: Path) -> None:
     """Give the clone an empty MLflow store, made once: to make one takes seconds."""
-    (folder / NAME / "mlflow").mkdir(parents=True)
-    shutil.copy(tracking, folder / NAME / "mlflow" / "mlflow.db")
+    (folder / HOME / "mlflow").mkdir(parents=True)
+    shutil.copy(tracking, folder / HOME / "mlflow" / "mlflow.db")
 
 
 def tidy(folder: Path, step: Step) -> None:
@@ -60,13 +60,13 @@ def outputs(folder: Path, project: Project) -> dict[str, dict[str, bytes]]:
     for path in project.outputs():
         files = content(copy / path)
         if files is None and path in recorded:
-            files = _stored(folder / NAME, recorded[path])
+            files = _stored(folder / HOME, recorded[path])
         found[path] = dict(files or {})
     return found
 
 
 def working_copy(folder: Path) -> Path:
-    return folder / NAME / "work" / folder.relative_to(folder.anchor)
+    return folder / HOME / "work" / folder.relative_to(folder.anchor)
 
 
 def _recorded(lock: Path) -> dict[str, str]:

@@ -100,7 +100,7 @@ def test_a_ci_service_is_given_a_table(namespace: Namespace, tmp_path: Path) -> 
     namespace.status("StageFailed", "train | exit code 1", "False", **FACTS)
     submission.end()
     text = summary.read_text()
-    assert text.startswith("### toy: StageFailed\n\ntrain | exit code 1 Read the stage's last")
+    assert text.startswith("### toy: StageFailed\n\ntrain | exit code 1\n")
     assert f"| commit | {'0a' * 20} |" in text
     assert "| train | Ran | 4.2 |" in text
     assert "| f1 | 0.955556 |" in text

@@ -237,6 +237,8 @@ class Training:
             **self.job.environment,
             **self.python.variables,
             "PYTHONUNBUFFERED": "1",
+            # Beside the code they would change a folder that a stage depends on.
+            "PYTHONPYCACHEPREFIX": str(self.job.state / "pycache"),
             "MLFLOW_TRACKING_URI": tracking_uri,
         }
 

@@ -27,7 +27,8 @@ def uncommitted(
     untracked: list[str] = []
     submodules: list[str] = []
     for kind, path in _status(copy):
-        if path in mirror.redirected:
+        by_a_stage = kind == "?" and not path.endswith("/") and path not in mirror.copied
+        if path in mirror.redirected or by_a_stage:
             continue
         shown = os.path.relpath(PurePosixPath("/") / path, PurePosixPath("/") / project)
         (submodules if kind == "S" else untracked if kind == "?" else changed).append(shown)

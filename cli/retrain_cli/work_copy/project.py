@@ -8,7 +8,7 @@ from pathlib import Path
 
 from retrain_cli.work_copy.changes import uncommitted
 from retrain_cli.work_copy.files import Mirror, Seen, read_known, write_known
-from retrain_cli.work_copy.git import names, top_of
+from retrain_cli.work_copy.git import top_of
 from retrain_cli.work_copy.original import GITLINK, Original
 from retrain_cli.work_copy.repository import make_repository, remove
 from retrain_core.outcome import Reason, RunFailed
@@ -44,8 +44,10 @@ def find_root(folder: Path) -> Path | None:
 def copy_project(source: Path, work: Path, known: Path | None) -> WorkCopy:
     """Copy the project in ``source`` below ``work``, or bring the copy there up to date.
 
-    It holds what git tracks or does not ignore, and what stages have left there that git
-    ignores; ``known`` is the file that tells of the last time, None for a fresh copy. It lies at
+    It holds what git tracks or does not ignore, and what stages have left there, as in a tree
+    that `dvc repro` runs in.
+
+    ``known`` is the file that tells of the last time, None for a fresh copy. It lies at
     its own path once more, so that relative ways out of it can be given their meaning by links
     beside it.
 
@@ -152,8 +154,7 @@ class _Tree:
         }
         copy = self.mirror.target / folder
         make_repository(original, copy, mine)
-        left = names(["ls-files", "-z", "--others", "--exclude-standard"], copy)
-        self.extra |= {f"{prefix}{name}".rstrip("/") for name in (*tracked, *left)}
+        self.extra |= {f"{prefix}{name}".rstrip("/") for name in tracked}
         # DVC adds to it with each stage, whether git ignores it or not.
         self.extra |= {
             f"{prefix}{os.path.dirname(name)}/dvc.lock".lstrip("/")

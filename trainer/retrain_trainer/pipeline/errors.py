@@ -30,7 +30,7 @@ from retrain_trainer.refusal import Refusal, causes, local_refusal, refusal
 _KILLED = (-9, 137)
 _TERMINATED = (-15, 143, -2, 130)
 """SIGTERM, and Ctrl-C: DVC lets it reach the stage alone."""
-UNREADABLE = (DvcException, OSError, ImportError, RemoteMissingDepsError)
+UNREADABLE = (DvcException, OSError, ImportError, RemoteMissingDepsError, TypeError)
 """What DVC raises for a project that it cannot read."""
 _OF_STORE = {
     Refusal.DENIED: Reason.STORE_DENIED,

@@ -34,6 +34,7 @@ from retrain_trainer.pipeline.results import (
     result_of,
     value_of,
 )
+from retrain_trainer.pipeline.vouched import committed_with
 from retrain_trainer.report import Reporter
 from retrain_trainer.tail import Tail
 
@@ -157,14 +158,25 @@ class _Workshop:
         if decided is Fate.RESTORE and kept is not None:
             known = adopt(stage, kept) and inputs.as_recorded
         if decided is not Fate.RUN:
-            result = kept or result_of(stage)
+            result = kept or self._of_the_lock(stage)
             if self._available(stage, result):
                 state = self._restored(stage, result, known)
                 return self._ended(stage, state, result, inputs.key, stored=kept is not None)
-        if news and not keyed and committed is not None and self.execution.results is not None:
-            # The state that it goes on from: at the next run it is no news any more.
-            self.execution.results.store(stage.addressing, None, committed)
+        if not keyed and committed is not None and self.execution.results is not None:
+            # Older than what comes out now: at the next run it is no news any more.
+            if value_of(committed) not in newest.values:
+                self.execution.results.store(stage.addressing, None, committed)
         return self._run(stage, inputs.key)
+
+    def _of_the_lock(self, stage: PipelineStage) -> StageResult:
+        """What dvc.lock has; with its last stage the metrics that were committed with it."""
+        result = result_of(stage)
+        if stage.addressing != self.plan.stages[-1]:
+            return result
+        lock = Path(stage.path).with_suffix(".lock")
+        files = committed_with(lock, loose.loose_metrics(self.project))
+        written = loose.hashed(stage, Path(self.project.repo.root_dir), files)
+        return result.model_copy(update={"written": written, "metrics": sorted(written)})
 
     def _is_news(self, stage: PipelineStage, committed: StageResult | None, found: Found) -> bool:
         """Whether dvc.lock has what no run of ours has come to, and it can be had."""
