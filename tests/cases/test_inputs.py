@@ -150,6 +150,30 @@ stages:
     assert (unchanged.ran, unchanged.metrics["score"]) == ([], 3)
 
 
+def test_what_a_stage_keeps_goes_on_from_its_newest_state_though_an_older_is_committed(
+    stranger: Make,
+) -> None:
+    team = stranger(
+        {
+            "params.yaml": "k: 1\n",
+            ".gitignore": "/*.txt\n/model.pkl\n",
+            "dvc.yaml": """
+stages:
+  train:
+    cmd: tr -dc 0-9 < params.yaml >> kept.txt; cp kept.txt model.pkl
+    params: [k]
+    outs: [model.pkl, kept.txt: {persist: true}]
+""",
+        },
+        model=model(metric=None),
+    )
+    team.laptop.dvc("repro")
+    team.laptop.commit()
+    for k, wanted in ((2, "12"), (3, "123"), (1, "1231")):
+        team.run("--set", f"k={k}")
+        assert team.made("model.pkl") == wanted
+
+
 def test_a_profile_is_taken_of_a_file_inside_a_folder_output(stranger: Make) -> None:
     team = stranger(
         {

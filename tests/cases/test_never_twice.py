@@ -127,12 +127,16 @@ def test_what_the_team_has_run_and_committed_since_counts_before_an_older_result
     team.laptop.dvc("repro")
     team.laptop.commit()
     assert team.run().ran == []
-    for stage in ("prepare", "train"):
-        team.laptop.dvc("repro", "--force", "--single-item", stage)
-        team.laptop.dvc("repro")
-        team.laptop.commit()
+    for stage in ("prepare", "train", None):
+        if stage:
+            team.laptop.dvc("repro", "--force", "--single-item", stage)
+            team.laptop.dvc("repro")
+            team.laptop.commit()
+        else:
+            team.laptop.git("revert", "--no-edit", "HEAD")
+            team.laptop.dvc("checkout")
         ended = team.run()
-        assert (ended.ran, ended.reason) == ([], "Trained"), ended.text
+        assert (ended.ran, ended.reason) == ([], "Trained" if stage else "UpToDate"), ended.text
         for file in ("prepared.txt", "model.pkl"):
             assert team.made(file) == (team.project / file).read_text()
         assert team.run().reason == "UpToDate"
@@ -165,7 +169,7 @@ def test_what_python_leaves_in_a_folder_of_code_is_no_change_of_it(stranger: Mak
     team = stranger(
         {
             "src/lib.py": "VALUE = 1\n",
-            "train.py": "import sys; sys.path.insert(0, 'src'); import lib; open('model.pkl', 'w')\n",
+            "train.py": "import sys; sys.path[0] = 'src'; import lib; open('model.pkl', 'w')\n",
             ".gitignore": "/model.pkl\n__pycache__\n",
             "dvc.yaml": """
 stages:
@@ -181,3 +185,30 @@ stages:
     team.laptop.commit()
     team.edit({"src/lib.py": "VALUE = 2\n"})
     assert [team.run().ran for _ in range(3)] == [["train"], [], []]
+
+
+def test_alike_stages_in_folders_of_their_own_have_results_of_their_own(stranger: Make) -> None:
+    team = stranger(
+        {
+            "a/conf.txt": "A\n",
+            "b/conf.txt": "B\n",
+            ".gitignore": "out.txt\n/model.pkl\n",
+            "dvc.yaml": """
+stages:
+  part:
+    foreach: [a, b]
+    do:
+      wdir: ${item}
+      cmd: echo part@${item} >> $RAN; cat conf.txt > out.txt
+      deps: [../code.sh]
+      outs: [out.txt]
+  train:
+    cmd: cat a/out.txt b/out.txt > model.pkl
+    deps: [a/out.txt, b/out.txt]
+    outs: [model.pkl]
+""",
+        },
+        model=model(metric=None),
+    )
+    assert team.run().ran == ["part@a", "part@b"]
+    assert team.made("model.pkl") == "A\nB\n"

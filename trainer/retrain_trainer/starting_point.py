@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from retrain_core.outcome import RunFailed
 from retrain_trainer.pipeline.project import Project
+from retrain_trainer.pipeline.results import committed_values
 from retrain_trainer.pipeline.state import (
     PipelineState,
     has_lock,
@@ -26,6 +27,8 @@ class StartingPoint:
     """What they wrote though it is no output."""
     metrics: tuple[str, ...] = ()
     """Which of that are metrics."""
+    committed: dict[str, str] = field(default_factory=dict)
+    """DVC's hash of what the repository's own dvc.lock has of a stage, by its addressing."""
     imports: tuple[str, ...] | None = None
     """Imports that an earlier attempt has updated; None if that is still to be done."""
 
@@ -42,6 +45,7 @@ def find_starting_point(
     A repository with a dvc.lock starts from that, another one from that of the newest version:
     results are found by themselves either way, and a state that does not fit costs nothing.
     """
+    committed = committed_values(project) if has_lock(project) else {}
     state = _state(run, run.run_id, report) if run.resumed else None
     if state is not None and state.environment == environment:
         report.note("going on where an earlier attempt ended")
@@ -49,10 +53,10 @@ def find_starting_point(
         restore_imports(project, state)
         imports = tuple(sorted(state.imports)) if state.updated else None
         return StartingPoint(
-            frozenset(state.done), dict(state.written), tuple(state.metrics), imports
+            frozenset(state.done), dict(state.written), tuple(state.metrics), committed, imports
         )
     if has_lock(project):
-        return StartingPoint()
+        return StartingPoint(committed=committed)
     for version in reversed(versions):
         if version.environment != environment or not version.training_run:
             continue

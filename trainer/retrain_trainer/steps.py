@@ -153,6 +153,7 @@ class Training:
             report=self.report,
             results=self.results,
             done=self.start.done,
+            committed=self.start.committed,
             place_all=self.job.local is not None,
         )
         forced = set(self.job.spec.dvc.force)

@@ -4,6 +4,7 @@ A dependency that happens to lie on the disk may be part of a folder, or of anot
 project. What counts is the hash that its producer has recorded.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -46,8 +47,15 @@ def read_inputs(project: Project, stage: PipelineStage, outs: Mapping[str, Outpu
         recorded &= not _renewed(project, stage, dep, outs)
     key = None
     if has_key(stage):
-        key = str(_get_cache_hash(to_single_stage_lockfile(stage), key=True))
+        key = _key(project, stage)
     return Inputs(as_recorded=recorded, key=key)
+
+
+def _key(project: Project, stage: PipelineStage) -> str:
+    """DVC's key knows paths from the stage's folder alone; what it reads unsaid lies there too."""
+    key = str(_get_cache_hash(to_single_stage_lockfile(stage), key=True))
+    folder = project.relative_to_root(stage.wdir)
+    return key if folder == "." else hashlib.sha256(f"{key} {folder}".encode()).hexdigest()
 
 
 def has_key(stage: PipelineStage) -> bool:

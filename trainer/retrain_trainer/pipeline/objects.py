@@ -92,6 +92,9 @@ def place(project: Project, outs: Iterable[Output]) -> None:
         if out.exists and out.isdir() != bool(out.hash_info.isdir):
             # DVC replaces a file by a file and a folder by a folder.
             out.remove()
+        if os.path.isdir(out.fs_path) and not os.path.islink(out.fs_path):
+            # Empty folders of another state would stay.
+            out.remove()
         with _cached(project, out):
             out.checkout(force=True)
 

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from voluptuous import Invalid
 
 from retrain_trainer.pipeline import entries
-from retrain_trainer.pipeline.project import Project
+from retrain_trainer.pipeline.project import Project, commands
 
 FOLDER = "retrain/results"
 
@@ -39,6 +39,8 @@ class StageResult(BaseModel):
     """MD5 by path of metrics and plots that it wrote though they are no outputs."""
     metrics: list[str] = []
     """Which of them are metrics: the dvc.yaml that says so may be written by the stage too."""
+    committed: str = ""
+    """DVC's hash of what the repository's own dvc.lock had of the stage then."""
 
     @field_validator("lock")
     @classmethod
@@ -57,8 +59,6 @@ class Found:
     """The newest of this environment."""
     elsewhere: bool
     """Whether there is one of another environment only."""
-    values: frozenset[str] = frozenset()
-    """DVC's hashes of all that any environment has come to."""
 
 
 class Results:
@@ -74,17 +74,15 @@ class Results:
         """The result under ``key``; for a stage without one, the newest that it has written."""
         folder = f"{FOLDER}/{key or self._newest_key(stage.addressing)}"
         others = False
-        names = entries.list_names(self._project, folder)
-        values = frozenset(name.rsplit("-", 1)[-1] for name in names)
-        for name in sorted(names, key=_age, reverse=True):
+        for name in sorted(entries.list_names(self._project, folder), key=_age, reverse=True):
             environment = name.split("/")[0]
             if environment != self._environment:
                 others = True
                 continue
             result = self._read(f"{folder}/{name}")
             if result is not None and _fits(stage, result):
-                return Found(result, elsewhere=False, values=values)
-        return Found(None, elsewhere=others, values=values)
+                return Found(result, elsewhere=False)
+        return Found(None, elsewhere=others)
 
     def store(self, addressing: str, key: str | None, result: StageResult) -> None:
         """Keep what a stage has written.
@@ -108,6 +106,19 @@ class Results:
     def _newest_key(self, addressing: str) -> str:
         text = f"{self._pipeline}\n{addressing}"
         return f"newest-{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def committed_values(project: Project) -> dict[str, str]:
+    """Addressing of each stage that dvc.lock has -> DVC's hash of what it has."""
+    return {
+        stage.addressing: value_of(result_of(stage))
+        for stage in commands(project.stages())
+        if all(out.hash_info for out in stage.outs) and (stage.outs or _is_recorded(stage))
+    }
+
+
+def _is_recorded(stage: PipelineStage) -> bool:
+    return all(dep.hash_info for dep in stage.deps)
 
 
 def value_of(result: StageResult) -> str:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -76,6 +76,8 @@ class Execution:
     """Where results of earlier runs are; None: every stage is judged by dvc.lock alone."""
     done: frozenset[str] = frozenset()
     """Stages that an earlier attempt at this run has ended."""
+    committed: Mapping[str, str] = field(default_factory=dict)
+    """DVC's hash of what the repository's own dvc.lock has of a stage, by its addressing."""
     place_all: bool = True
     """Whether a stage that runs finds every earlier output on the disk, or only those above it."""
 
@@ -137,7 +139,7 @@ class _Workshop:
         if stage.frozen:
             return self._keep_frozen(stage)
         keyed = has_key(stage)
-        committed = _recorded_result(stage)
+        committed = self._committed(stage)
         newest = Found(None, elsewhere=False) if keyed else self._find(stage, None)
         news = not keyed and self._is_news(stage, committed, newest)
         known = news or newest.result is None or adopt(stage, newest.result)
@@ -162,10 +164,6 @@ class _Workshop:
             if self._available(stage, result):
                 state = self._restored(stage, result, known)
                 return self._ended(stage, state, result, inputs.key, stored=kept is not None)
-        if not keyed and committed is not None and self.execution.results is not None:
-            # Older than what comes out now: at the next run it is no news any more.
-            if value_of(committed) not in newest.values:
-                self.execution.results.store(stage.addressing, None, committed)
         return self._run(stage, inputs.key)
 
     def _of_the_lock(self, stage: PipelineStage) -> StageResult:
@@ -178,11 +176,20 @@ class _Workshop:
         written = loose.hashed(stage, Path(self.project.repo.root_dir), files)
         return result.model_copy(update={"written": written, "metrics": sorted(written)})
 
+    def _committed(self, stage: PipelineStage) -> StageResult | None:
+        """What the repository's own dvc.lock has of the stage; None where it has nothing."""
+        if not all(out.hash_info for out in stage.outs):
+            return None
+        result = result_of(stage)
+        same = value_of(result) == self.execution.committed.get(stage.addressing)
+        return result if same else None
+
     def _is_news(self, stage: PipelineStage, committed: StageResult | None, found: Found) -> bool:
-        """Whether dvc.lock has what no run of ours has come to, and it can be had."""
-        if committed is None or not found.values or value_of(committed) in found.values:
+        """Whether the team has committed another result since ours, and it can be had."""
+        if committed is None or found.result is None:
             return False
-        return self._available(stage, committed)
+        known = (found.result.committed, value_of(found.result))
+        return value_of(committed) not in known and self._available(stage, committed)
 
     def _find(self, stage: PipelineStage, key: str | None) -> Found:
         results = self.execution.results
@@ -236,6 +243,8 @@ class _Workshop:
         stored: bool,
     ) -> StageEnded:
         outs = (*stage.outs, *self._loose_outs(stage, result))
+        committed = self.execution.committed.get(stage.addressing, "")
+        result = result.model_copy(update={"committed": committed})
         return StageEnded(stage.addressing, state, 0.0, result, outs, key, stored)
 
     def _loose_outs(self, stage: PipelineStage, result: StageResult) -> list[Output]:
@@ -270,11 +279,6 @@ class _Workshop:
     def _kept(self, out: Output) -> bool:
         """Whether the state that a stage goes on from can be had."""
         return bool(out.hash_info) and objects.available(self.project, [out])
-
-
-def _recorded_result(stage: PipelineStage) -> StageResult | None:
-    """What dvc.lock has of the stage; None where it has nothing."""
-    return result_of(stage) if all(out.hash_info for out in stage.outs) else None
 
 
 @contextmanager
