@@ -119,7 +119,9 @@ stages:
 """,
         }
     )
-    assert team.run().metrics["score"] == 2
+    first = team.run()
+    assert first.metrics["score"] == 2
+    assert "stage prepare wrote loose.txt, which are none of its outputs" in first.text
     again = team.run("--set", "w=2")
     assert (again.ran, again.metrics["score"]) == (["train"], 2)
     assert "loose.txt" not in again.text

@@ -34,6 +34,7 @@ from retrain_trainer.pipeline.results import (
     result_of,
     value_of,
 )
+from retrain_trainer.pipeline.undeclared import changed_files, undeclared
 from retrain_trainer.pipeline.vouched import committed_with
 from retrain_trainer.report import Reporter
 from retrain_trainer.tail import Tail
@@ -223,6 +224,7 @@ class _Workshop:
         self._require_sources(stage)
         self._place_inputs(stage)
         before = loose.LooseFiles.of(self.project)
+        changed = changed_files(self.project)
         _reproduce_stage(
             stage, force=True, run_env=dict(self.execution.environment(stage.addressing))
         )
@@ -231,6 +233,11 @@ class _Workshop:
         metrics = [str(path.relative_to(root)) for path in loose.loose_metrics(self.project)]
         update = {"written": written, "metrics": [name for name in metrics if name in written]}
         result = result_of(stage).model_copy(update=update)
+        if names := undeclared(self.project, changed, set(written)):
+            self.execution.report.warn(
+                f"stage {stage.addressing} wrote {', '.join(names[:5])}, which are none of its"
+                " outputs: where its result is restored, they are not there"
+            )
         return self._ended(stage, "Ran", result, key, stored=False)
 
     def _ended(
