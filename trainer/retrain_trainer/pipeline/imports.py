@@ -54,7 +54,7 @@ def why_nothing_is_new(project: Project, plan: Plan, refreshed: Collection[str])
     if not imports:
         return "the data are those of the commit"
     if set(imports) & set(refreshed):
-        return "upstream of the imports is nothing new"
+        return "the imports bring nothing new"
     return f"the data are pinned: dvc.update names no import ({', '.join(imports)})"
 
 
