@@ -26,6 +26,9 @@ def refuse_uncommitted(job: Job, home: Home, report: Reporter) -> None:
             Reason.INVALID_SPEC,
             f"--publish needs a commit that others can train again, but {home.source} has"
             f" {what}{_advice(found, home)}",
+            "Commit them, or put them away with `git stash`."
+            if found.repository
+            else "Commit the project to a git repository.",
         )
     if not on_a_remote_branch(home.source):
         report.warn(

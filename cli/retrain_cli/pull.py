@@ -89,7 +89,7 @@ def _pull(reference: str, filename: Path | None, home: Home, force: bool) -> Non
     home.create()
     _refuse_overwriting(home, state, force)
     project = _open(home, spec, stores)
-    if (lost := objects.unsaved(_outs(project))) and not force:
+    if (lost := objects.unsaved(_all_outs(project))) and not force:
         names = ", ".join(project.relative(out.fs_path) for out in lost)
         raise RunFailed(
             Reason.INVALID_SPEC,
@@ -185,6 +185,11 @@ def _open(home: Home, spec: TrainingRunSpec, stores: Stores) -> Project:
     )
     # As `dvc pull` would leave it: without its contents in the cache `dvc status` is not clean.
     return open_project(job, own_cache=True)
+
+
+def _all_outs(project: Project) -> list[Output]:
+    """Those too of which nothing is recorded here: what lies in their place may be the user's."""
+    return [out for stage in project.stages() for out in stage.outs if out.is_in_repo]
 
 
 def _outs(project: Project) -> list[Output]:

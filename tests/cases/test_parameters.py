@@ -38,6 +38,12 @@ def test_a_list_of_foreach_given_for_a_run_makes_its_stages(stranger: Make) -> N
     assert set(fewer.states) == {"part@b", "train"}
 
 
+def test_what_a_dropped_item_has_left_is_not_read(stranger: Make) -> None:
+    team = stranger(FOREACH)
+    assert team.run().metrics["score"] == 2
+    assert team.run("--set", "names=[b]").metrics["score"] == 1
+
+
 def test_an_output_named_by_a_parameter_is_the_one_that_is_registered(stranger: Make) -> None:
     team = stranger(FOREACH)
     ended = team.run("--set", "file=other.pkl")

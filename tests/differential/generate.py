@@ -5,6 +5,8 @@ Left out, as `dvc repro` does by accident what nobody should want:
   folder: the plain clone is cleaned of them (see plain.py).
 - Outputs of frozen stages are not deleted: DVC fails on them. Nor are outputs that persist: on a
   laptop they are nowhere that the person would delete them.
+- Stages whose outputs persist do not fail: what a failed attempt has written into one counts for
+  nothing here, where `dvc repro` goes on from it.
 - What a colleague pushes has ended well.
 - Stages read nothing that they do not declare, and write nothing else.
 """
@@ -198,7 +200,11 @@ def _delete_output(random: Random, project: Project) -> Step | None:
 
 
 def _break(random: Random, project: Project) -> Step | None:
-    running = [stage for stage in project.stages if not stage.frozen]
+    running = [
+        stage
+        for stage in project.stages
+        if not stage.frozen and not any(out.persist for out in stage.outs)
+    ]
     if not running:
         return None
     stage = random.choice(running)

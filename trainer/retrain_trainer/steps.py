@@ -13,6 +13,7 @@ from retrain_trainer.interrupt import Interruption
 from retrain_trainer.job import Job
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.imports import update_imports, why_nothing_is_new
+from retrain_trainer.pipeline.leftovers import remove_leftovers
 from retrain_trainer.pipeline.metrics import Metrics, read_metrics
 from retrain_trainer.pipeline.model_file import ModelFile, find_model
 from retrain_trainer.pipeline.params import check_params, override_params, parameter_files
@@ -88,12 +89,14 @@ class Training:
         return Reason.TRAINED, candidate.what_became_of_it()
 
     def open(self) -> None:
-        """Open the project as the run's parameters shape it, and plan what to do."""
+        """Open the project as the run's parameters shape it, and plan."""
         self.report.step("plan")
         dvc = self.job.spec.dvc
         self.project = open_project(self.job)
         self.params = override_params(self.project, dvc.params, "spec.dvc.params")
         self.project.repo._reset()
+        if self.job.local is not None:
+            remove_leftovers(self.project, self.job.state / "outputs.json")
         self.plan = plan_stages(self.project, dvc.targets, dvc.force)
         check_params(self.project, self.plan)
         refuse_unpinned_datasets(self.project, self.plan)
@@ -245,7 +248,6 @@ class Training:
 
     @property
     def ran(self) -> bool:
-        """Whether any stage had to run."""
         return any(stage.state == "Ran" for stage in self.progress.stages)
 
     def variables_of(self, stage: str) -> dict[str, str]:

@@ -86,11 +86,14 @@ def restore_state(project: Project, state: PipelineState, *, everything: bool) -
     Raises:
         RunFailed: InvalidSpec where the state names a file that is none of these.
     """
+    parameters = parameter_files(project)
+    _refuse_other_files(project, state.locks, _is_lock)
+    if everything:
+        _refuse_other_files(project, state.imports, _is_import)
+        _refuse_other_files(project, state.params, lambda path: path in parameters)
     restore_locks(project, state)
     if everything:
-        parameters = parameter_files(project)
         restore_imports(project, state)
-        _refuse_other_files(project, state.params, lambda path: path in parameters)
         for path, text in state.params.items():
             _write(project, path, text)
         project.repo._reset()
@@ -98,7 +101,7 @@ def restore_state(project: Project, state: PipelineState, *, everything: bool) -
 
 def restore_imports(project: Project, state: PipelineState) -> None:
     """Write the imports of ``state`` into the project."""
-    _refuse_other_files(project, state.imports, lambda path: Path(path).suffix == ".dvc")
+    _refuse_other_files(project, state.imports, _is_import)
     for path, text in state.imports.items():
         _write(project, path, text)
     project.repo._reset()
@@ -106,7 +109,7 @@ def restore_imports(project: Project, state: PipelineState) -> None:
 
 def restore_locks(project: Project, state: PipelineState) -> None:
     """Write the locks of ``state`` into the project."""
-    _refuse_other_files(project, state.locks, lambda path: Path(path).name == LOCK)
+    _refuse_other_files(project, state.locks, _is_lock)
     names = {stage.name for stage in commands(project.stages())}
     for path, text in state.locks.items():
         _write(project, path, _pruned(text, names))
@@ -161,6 +164,14 @@ def _refuse_other_files(
                 f"the recorded state has {path}, which is no lock, import or parameter file of this"
                 " project: is it the commit that was trained?",
             )
+
+
+def _is_lock(path: str) -> bool:
+    return Path(path).name == LOCK
+
+
+def _is_import(path: str) -> bool:
+    return Path(path).suffix == ".dvc"
 
 
 def _write(project: Project, path: str, text: str) -> None:
