@@ -183,8 +183,9 @@ class Model(SpecModel):
     name: ModelName
     """The registered model's name in MLflow."""
     artifact: Text | None = None
-    """A path, or a name under `artifacts:` in dvc.yaml. Default: the only artifact of type model,
-    else the only output of the last training stage."""
+    """A path, also inside an output that is a folder, or a name under `artifacts:` in dvc.yaml.
+    Default: the only artifact of type model, else the only output that is called a model or has
+    a model's format."""
     profile: Profile | None = None
     """The data whose profile later drift is judged against."""
     promotion: Promotion | None = None
@@ -197,7 +198,7 @@ class Smoke(SpecModel):
     params: Annotated[dict[str, JsonValue], Field(max_length=256)] = {}
     """Overrides by full key, after those of dvc.params."""
     inputs: Annotated[dict[RelativePath, RelativePath], Field(max_length=64)] = {}
-    """Input -> file in the repository that takes its place."""
+    """Input -> file or folder in the repository that takes its place."""
 
 
 class TrainingRunSpec(SpecModel):
