@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Self, TypeVar
 
 from control_plane.api import Api
@@ -53,6 +54,21 @@ class Live:
     def all(self, kind: Kind, namespace: str) -> list[Object]:
         return [item for (place, _), item in self._objects[kind].items() if place == namespace]
 
+    async def catch_up(self, namespace: str) -> None:
+        """Wait until all kinds are told as of now: the watch of one may lag behind another's."""
+        for kind in self.KINDS:
+            now = await self._api.call("GET", kind.path(namespace))
+            await until(partial(self._is_as_new, kind, namespace, now), f"{kind.plural} catch up")
+
+    def _is_as_new(self, kind: Kind, namespace: str, listed: Object) -> bool:
+        there = {objects.name(item): item for item in listed["items"]}
+        known = {objects.name(item): item for item in self.all(kind, namespace)}
+        gone = known.keys() - there.keys()
+        return not any(_version(known[name]) <= _version(listed) for name in gone) and all(
+            name in known and _version(known[name]) >= _version(item)
+            for name, item in there.items()
+        )
+
     async def _follow(self, kind: Kind, version: str) -> None:
         async for event in self._api.watch(kind, version):
             item = event["object"]
@@ -67,3 +83,7 @@ class Live:
     def _put(self, kind: Kind, item: Object) -> None:
         item["metadata"].pop("managedFields", None)
         self._objects[kind][objects.namespace(item), objects.name(item)] = item
+
+
+def _version(item: Object) -> int:
+    return int(item["metadata"]["resourceVersion"])

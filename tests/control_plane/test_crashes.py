@@ -89,6 +89,7 @@ async def play(
     if space.run():
         await looked_at(operator, space)
     operator.kill()
+    await space.live.catch_up(space.name)
     await space.until(lambda: not _left_behind(space), "garbage collection is through")
     counts = {" ".join(what): operator.proxy.count(*what) for what in COUNTED}
     return Played(end_state(space), counts, list(dict.fromkeys(operator.proxy.writes())))

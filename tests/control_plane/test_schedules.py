@@ -189,6 +189,7 @@ async def test_a_clock_that_somebody_stopped_goes_again(world: World) -> None:
     await create_schedule(space)
     await ready(space)
     await space.api.patch(CRON_JOB, space.name, CLOCK, {"spec": {"suspend": True}})
+    await space.live.catch_up(space.name)
     await space.until(lambda: not space.all(CRON_JOB)[0]["spec"]["suspend"], "it goes again")
 
 

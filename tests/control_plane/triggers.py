@@ -35,28 +35,20 @@ async def finds(space: Space, name: str, reason: str) -> None:
     await space.until(lambda: told(space, name).get("reason") == reason, f"{name} is {reason}")
 
 
-def task(space: Space) -> Task:
-    """What the next check is told."""
-    cron_job = space.live.get(CRON_JOB, space.name, CHECK)
-    assert cron_job is not None
-    template = cron_job["spec"]["jobTemplate"]["spec"]["template"]
-    said = template["metadata"]["annotations"][names.CHECK_ANNOTATION]
-    return Task.model_validate_json(said)
-
-
 async def look(space: Space, name: str, **seen: Any) -> None:
     """A check of this name sees this of each trigger; a release's are its tags."""
-    told_ = task(space)
+    task = await start_check(space, name)
     report = [
-        evidence(trigger, told_.run, told_.known.get(trigger.name), seen[trigger.name])
-        for trigger in told_.triggers
+        evidence(trigger, task.run, task.known.get(trigger.name), seen[trigger.name])
+        for trigger in task.triggers
     ]
-    await start_check(space, name)
     await node.check_ends(space, name, Report(triggers=report))
     await is_read(space, name)
 
 
-async def start_check(space: Space, name: str) -> None:
+async def start_check(space: Space, name: str) -> Task:
+    """Returns what it is told."""
+    await space.live.catch_up(space.name)
     made_from = space.live.get(CRON_JOB, space.name, CHECK)
     assert made_from is not None
     template = copy.deepcopy(made_from["spec"]["jobTemplate"])
@@ -70,6 +62,8 @@ async def start_check(space: Space, name: str) -> None:
     }
     template["metadata"] |= {"name": name, "ownerReferences": [owner]}
     await space.api.create(JOB, space.name, template)
+    said = template["spec"]["template"]["metadata"]["annotations"][names.CHECK_ANNOTATION]
+    return Task.model_validate_json(said)
 
 
 async def is_read(space: Space, name: str) -> None:
