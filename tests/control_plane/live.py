@@ -32,6 +32,8 @@ class Live:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._objects: dict[Kind, dict[tuple[str, str], Object]] = {kind: {} for kind in self.KINDS}
+        self._told = dict.fromkeys(self.KINDS, 0)
+        """Version of the last event of each kind."""
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -41,6 +43,7 @@ class Live:
             for item in listed["items"]:
                 self._put(kind, item)
             version = listed["metadata"]["resourceVersion"]
+            self._told[kind] = int(version)
             task = group.create_task(self._follow(kind, version))
             self._stack.callback(task.cancel)
         return self
@@ -56,22 +59,24 @@ class Live:
 
     async def catch_up(self, namespace: str) -> None:
         """Wait until all kinds are told as of now: the watch of one may lag behind another's."""
-        for kind in self.KINDS:
+
+        async def one(kind: Kind) -> None:
             now = await self._api.call("GET", kind.path(namespace))
             await until(partial(self._is_as_new, kind, namespace, now), f"{kind.plural} catch up")
 
+        await asyncio.gather(*map(one, self.KINDS))
+
     def _is_as_new(self, kind: Kind, namespace: str, listed: Object) -> bool:
-        there = {objects.name(item): item for item in listed["items"]}
-        known = {objects.name(item): item for item in self.all(kind, namespace)}
-        gone = known.keys() - there.keys()
-        return not any(_version(known[name]) <= _version(listed) for name in gone) and all(
-            name in known and _version(known[name]) >= _version(item)
-            for name, item in there.items()
-        )
+        """Whether the watch has told all up to ``listed``; what it tells, it tells in order."""
+        newest = max(map(_version, listed["items"]), default=0)
+        there = {objects.name(item) for item in listed["items"]}
+        gone = (item for item in self.all(kind, namespace) if objects.name(item) not in there)
+        return self._told[kind] >= newest and all(_version(i) > _version(listed) for i in gone)
 
     async def _follow(self, kind: Kind, version: str) -> None:
         async for event in self._api.watch(kind, version):
             item = event["object"]
+            self._told[kind] = _version(item)
             if event["type"] == "DELETED":
                 self._objects[kind].pop((objects.namespace(item), objects.name(item)), None)
             elif event["type"] in ("ADDED", "MODIFIED"):

@@ -67,8 +67,11 @@ class Space:
         return self.live.all(kind, self.name)
 
     async def until(self, condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+        """What ``condition`` gives once that is something; all else is then told as of now."""
         try:
-            return await until(condition, what, seconds)
+            found = await until(condition, what, seconds)
+            await self.live.catch_up(self.name)
+            return found
         except AssertionError as error:
             told = {kind.plural: self.all(kind) for kind in Live.KINDS}
             raise AssertionError(f"{error}\n{json.dumps(told, indent=1, default=str)}") from None

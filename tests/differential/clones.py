@@ -16,7 +16,7 @@ from servers.git_repos import git_environment
 
 def new_repository(folder: Path, store: Path, manifest: str) -> None:
     """An empty DVC project in git whose remote is the folder ``store``."""
-    store.mkdir()
+    store.mkdir(exist_ok=True)
     (folder / ".dvc").mkdir(parents=True)
     config = ["[core]", "remote = store", "analytics = false", "['remote \"store\"']"]
     (folder / ".dvc" / "config").write_text("\n".join([*config, f"url = {store}", ""]))
