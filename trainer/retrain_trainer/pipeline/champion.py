@@ -4,7 +4,8 @@ import copy
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from dvc.exceptions import DvcException
@@ -61,6 +62,20 @@ def _copy_object(out: Output, target: Path) -> None:
         shutil.copyfile(cache.oid_to_path(inner.value), path)
 
 
+@contextmanager
+def _lasting_failures_not_comparable() -> Iterator[None]:
+    try:
+        yield
+    except RunFailed as failure:
+        if failure.outcome.retry:
+            raise
+        raise NotComparableError(failure.message) from failure
+    except (DvcException, OSError, ValueError) as error:
+        said = " ".join(str(error).split())[:300]
+        raise NotComparableError(f"{type(error).__name__}: {said}") from error
+
+
+@_lasting_failures_not_comparable()
 def measure(
     project: Project,
     evaluation: Evaluation,
@@ -83,29 +98,6 @@ def measure(
         NotComparableError: no other model can be measured so, or the evaluation fails.
         RunFailed: what may go well another time.
     """
-    try:
-        return _measure(
-            project, evaluation, model, other, metric, metrics_file, scratch, environment
-        )
-    except RunFailed as failure:
-        if failure.outcome.retry:
-            raise
-        raise NotComparableError(failure.message) from failure
-    except (DvcException, OSError, ValueError) as error:
-        said = " ".join(str(error).split())[:300]
-        raise NotComparableError(f"{type(error).__name__}: {said}") from error
-
-
-def _measure(
-    project: Project,
-    evaluation: Evaluation,
-    model: Output,
-    other: Path,
-    metric: str,
-    metrics_file: str,
-    scratch: Path,
-    environment: Mapping[str, str],
-) -> float:
     if evaluation.why_not:
         raise NotComparableError(evaluation.why_not)
     names = evaluation.stages
