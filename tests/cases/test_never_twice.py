@@ -1,5 +1,6 @@
 """Nothing that has ended well is trained twice."""
 
+import hashlib
 from collections.abc import Callable
 
 from .conftest import Stranger, model
@@ -116,6 +117,16 @@ def test_a_run_without_a_model_trains_once_too(stranger: Make) -> None:
     assert team.run().reason == "Trained"
     again = team.run()
     assert (again.reason, again.ran) == ("UpToDate", [])
+
+
+def test_the_lock_that_a_run_names_is_recorded_with_it_though_no_stage_ran(
+    stranger: Make,
+) -> None:
+    team = stranger(PIPELINE, model=None)
+    team.run()
+    again = team.run().status
+    (lock,) = (team.project / ".retrain").rglob(f"{again['mlflow']['runID']}/**/dvc.lock")
+    assert hashlib.md5(lock.read_bytes()).hexdigest() == again["dvc"]["lockMD5"]
 
 
 def test_what_the_team_has_run_and_committed_since_counts_before_an_older_result(

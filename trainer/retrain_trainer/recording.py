@@ -54,12 +54,17 @@ def record_training(
         }
         record.record_dataset(run, dataset.name, dataset.digest, source)
     record.record_text(run, f"{FOLDER}/environment.json", python.document(job.image))
-    if LOCK in state.locks:
-        record.record_text(run, f"{FOLDER}/{LOCK}", state.locks[LOCK])
+    record_lock(run, state)
     if failed := _record_plots(run, project, plan, state):
         report.warn(f"plots that could not be drawn: {', '.join(failed)}")
     record_profile(job, run, project)
     run.write_state(state.model_dump_json())
+
+
+def record_lock(run: TrackedRun, state: PipelineState) -> None:
+    """dvc.lock to MLflow: what a status or a version names by its MD5."""
+    if LOCK in state.locks:
+        record.record_text(run, f"{FOLDER}/{LOCK}", state.locks[LOCK])
 
 
 def version_tags(

@@ -25,7 +25,7 @@ from retrain_trainer.pipeline.results import Results
 from retrain_trainer.pipeline.stages import Execution, StageEnded, StageStarted, run_stages
 from retrain_trainer.pipeline.state import PipelineState, capture_state
 from retrain_trainer.progress import Progress
-from retrain_trainer.recording import record_training
+from retrain_trainer.recording import record_lock, record_training
 from retrain_trainer.registry.mlflow_registry import MLflowRegistry
 from retrain_trainer.registry.versions import Version
 from retrain_trainer.report import Reporter
@@ -177,6 +177,8 @@ class Training:
         candidate.is_version(version)
         candidate.judge_again()
         what = candidate.what_became_of_it()
+        if self.state.lock_md5 != version.lock_md5:
+            record_lock(self.run, self.state)
         if self.ran:
             return Reason.TRAINED, f"trained to the same result as before; {what}"
         data = why_nothing_is_new(self.project, self.plan, self.imports)
@@ -197,6 +199,7 @@ class Training:
 
     def without_model(self) -> tuple[Reason, str]:
         if not self.ran:
+            record_lock(self.run, self.state)
             return Reason.UP_TO_DATE, "no stage had to run; the spec names no model to register"
         self.push()
         self.record()
