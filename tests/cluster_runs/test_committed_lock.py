@@ -44,8 +44,9 @@ def test_every_minute_trains_a_change_once_and_then_restores_it(locked: Team) ->
     scheduled.apply({"name": "minutely", "cron": {"schedule": "* * * * *"}})
 
     def ended() -> list[Object]:
-        runs = [run["status"] for run in scheduled.runs() if "completionTime" in run["status"]]
-        return runs if len(runs) >= 3 else []
+        runs = [run.get("status", {}) for run in scheduled.runs()]
+        done = [status for status in runs if "completionTime" in status]
+        return done if len(done) >= 3 else []
 
     first, *later = scheduled.until(ended, "three runs have ended", 400)
     assert states(first)["train"] == "Ran"
@@ -63,6 +64,6 @@ def test_a_metric_typo_that_is_corrected_costs_no_training(locked: Team) -> None
     assert locked.finished("typo")["conditions"][0]["reason"] == "MetricNotFound"
     locked.apply("corrected")
     status = locked.finished("corrected")
-    assert status["conditions"][0]["reason"] == "Trained"
+    assert status["conditions"][0]["status"] == "True", status
     assert "Ran" not in states(status).values()
     assert status["model"]["promoted"] is True

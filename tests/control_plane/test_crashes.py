@@ -5,8 +5,8 @@ ways to fail there, with SIGKILL and a new process that knows nothing. What is l
 and how often a Job or a run was created or deleted, must be the same as in the undisturbed play.
 
 Most runs begin alike: what `trained` does is tried there and not again in every other scenario.
-The whole table takes minutes. `make test` has a sample: each kind of write fails in each way, and
-each scenario somewhere.
+The whole table takes minutes. `make test` has a sample: each kind of write fails, and each scenario
+somewhere.
 """
 
 import asyncio
@@ -123,11 +123,15 @@ class Case:
 
     @property
     def kind(self) -> tuple[str, ...]:
-        """What it writes, whatever it tells, and the way to fail."""
+        """What it writes, whatever it tells."""
         if self.label.startswith("create events") or "/status" in self.label:
-            what = " ".join(self.label.split()[:2])
-            return (what, *DUE_OR_STARTED.findall(self.label), self.way)
-        return (self.label, self.way)
+            return (" ".join(self.label.split()[:2]), *self.waiting)
+        return (self.label,)
+
+    @property
+    def waiting(self) -> list[str]:
+        """What a schedule's status has due and started, of each trigger."""
+        return DUE_OR_STARTED.findall(self.label)
 
 
 def all_cases(scenario: Scenario, labels: Sequence[str]) -> list[Case]:
@@ -145,11 +149,17 @@ def all_cases(scenario: Scenario, labels: Sequence[str]) -> list[Case]:
 
 
 def sample(cases: Sequence[Case]) -> list[Case]:
-    """The first of each kind, and one of each scenario that has none of these."""
-    first: dict[tuple[str, ...], Case] = {}
+    """The first of each kind and way, and one of each scenario that has none of these.
+
+    Kinds that differ in what is due and started fail in one way each, another every time.
+    """
+    kinds: dict[tuple[str, ...], dict[str, Case]] = {}
     for case in cases:
-        first.setdefault(case.kind, case)
-    chosen = [*first.values()]
+        kinds.setdefault(case.kind, {}).setdefault(case.way, case)
+    chosen: list[Case] = []
+    for number, by_way in enumerate(kinds.values()):
+        ways = [*by_way.values()]
+        chosen += [ways[number % len(ways)]] if ways[0].waiting else ways
     for scenario in dict.fromkeys(case.scenario for case in cases):
         own = [case for case in cases if case.scenario is scenario]
         if not any(case.scenario is scenario for case in chosen):
