@@ -50,6 +50,8 @@ LANE_OF = {
     "runtime": "unit",
     "servers_check": "bed",
     "submit": "api",
+    "submit/test_printable.py": "unit",
+    "submit/test_replay.py": "unit",
     "trainer": "stores",
     "words": "unit",
 }

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 
 from retrain_cli.home import Home
 from retrain_cli.manifest import read_manifest
+from retrain_cli.printable import print_failure
 from retrain_cli.work_copy.git import changed_files, head
 from retrain_cli.work_copy.project import find_root
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
@@ -52,9 +52,7 @@ def pull_version(reference: str, filename: Path | None, source: Path, force: boo
     try:
         _pull(reference, filename, Home.of(source), force)
     except RunFailed as failure:
-        print(redact(f"{failure.reason}: {failure.message}"), file=sys.stderr)
-        print(failure.remedy, file=sys.stderr)
-        return failure.outcome.exit_code
+        return print_failure(failure, redact)
     return OUTCOMES[Reason.TRAINED].exit_code
 
 
