@@ -129,6 +129,7 @@ def _look(
             image_source=home.source,
             # A look of a person leaves no trace.
             record=False,
+            fenced=True,
             known=known,
         )
         *_, report_ = check(looked_at(schedule.spec.triggers), setting)
