@@ -24,6 +24,7 @@ LANE_OF = {
     "cases": "stores",
     "check": "stores",
     "cli": "stores",
+    "cli/test_overwriting.py": "unit",
     "cluster_check": "bed",
     "cluster_runs": "node",
     "contract": "unit",
