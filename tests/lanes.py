@@ -54,6 +54,7 @@ LANE_OF = {
     "submit/test_printable.py": "unit",
     "submit/test_replay.py": "unit",
     "trainer": "stores",
+    "trainer/test_redaction.py": "unit",
     "words": "unit",
 }
 """By folder below tests/, with all that is below it; a file may be in another one."""

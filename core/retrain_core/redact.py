@@ -3,6 +3,7 @@
 import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
 MASK = "***"
@@ -47,6 +48,19 @@ def secrets_in(environment: Mapping[str, str]) -> set[str]:
                 # Libraries send, and some errors quote, what the escapes stand for.
                 found.update((password, unquote(password)))
     return found
+
+
+def values_from_secrets(pod: Mapping[str, Any], environment: Mapping[str, str]) -> set[str]:
+    """The values in ``environment`` of the variables that ``pod``, a spec.pod, takes from Secrets.
+
+    Of `envFrom` the names are the Secret's own: there :func:`secrets_in` has to know them.
+    """
+    variables = {each["name"] for each in pod.get("env", ()) if _is_secret(each)}
+    return {environment[name] for name in variables if name in environment}
+
+
+def _is_secret(variable: Mapping[str, Any]) -> bool:
+    return "secretKeyRef" in (variable.get("valueFrom") or {})
 
 
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:

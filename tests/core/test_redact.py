@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrain_core.redact import MASK, MIN_PART, MIN_SECRET, redactor, secrets_in, without_userinfo
+from retrain_core.redact import (
+    MASK,
+    MIN_PART,
+    MIN_SECRET,
+    redactor,
+    secrets_in,
+    values_from_secrets,
+    without_userinfo,
+)
 
 NAMES = [
     *(
@@ -142,6 +150,20 @@ def test_a_secret_on_the_border_of_what_was_cut_leaves_no_beginning() -> None:
     assert redactor(["https://idp.example.com/token"])("see https://idp.example.com/docs now") == (
         "see https://idp.example.com/docs now"
     )
+
+
+def test_variables_that_a_pod_takes_from_secrets_are_secrets_whatever_their_names() -> None:
+    pod = {
+        "env": [
+            {"name": "LICENSE", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+            {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+            {"name": "ABSENT", "valueFrom": {"secretKeyRef": {"name": "s", "key": "x"}}},
+            {"name": "PLAIN", "value": "x"},
+        ]
+    }
+    environment = {"LICENSE": "LIC-123456", "NODE": "n1", "PLAIN": "x"}
+    assert values_from_secrets(pod, environment) == {"LIC-123456"}
+    assert values_from_secrets({}, environment) == set()
 
 
 @pytest.mark.parametrize("quoted", [quote, quote_plus, lambda text: quote(text, safe="")])
