@@ -37,10 +37,11 @@ def refuse(project: Project, source: Path) -> None:
         "files of git's would be overwritten, as the pipeline has outputs in their place",
         "Let git forget them (`git rm --cached`), or let them be overwritten with --force.",
     )
-    unknown = [out for out in outs if not out.use_cache and not objects.on_disk(out)]
+    # DVC leaves them to git; what is as dvc.lock has it is no work of a person.
+    changed = _among([out for out in outs if not out.use_cache], source, changed_files(source))
     _refuse(
         project,
-        _among(unknown, source, changed_files(source)),
+        [out for out in changed if not objects.on_disk(out)],
         "uncommitted changes would be overwritten",
         "Commit them first, or let them be overwritten with --force.",
     )

@@ -198,12 +198,19 @@ NAMES_A_PROGRAM = {
                 },
             },
         },
-        "config",
+        "not used on this machine, which is yours: config",
     ),
 }
+LIKE_ANOTHER = "its local part"
 
 
-@pytest.mark.parametrize("place", NAMES_A_PROGRAM)
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(name, marks=[pytest.mark.exhaustive] if name == LIKE_ANOTHER else [])
+        for name in NAMES_A_PROGRAM
+    ],
+)
 def test_what_a_stranger_s_repository_names_is_neither_run_nor_written_to(
     team: Team, tmp_path: Path, place: str
 ) -> None:
