@@ -24,6 +24,7 @@ LANE_OF = {
     "cases": "stores",
     "check": "stores",
     "cli": "stores",
+    "cli/test_overwriting.py": "unit",
     "cluster_check": "bed",
     "cluster_runs": "node",
     "contract": "unit",
@@ -50,7 +51,10 @@ LANE_OF = {
     "runtime": "unit",
     "servers_check": "bed",
     "submit": "api",
+    "submit/test_printable.py": "unit",
+    "submit/test_replay.py": "unit",
     "trainer": "stores",
+    "trainer/test_redaction.py": "unit",
     "words": "unit",
 }
 """By folder below tests/, with all that is below it; a file may be in another one."""

@@ -1,7 +1,6 @@
 """`retrain check`: what each trigger of a RetrainSchedule sees now, and what would follow."""
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from retrain_cli.home import Home
 from retrain_cli.manifest import parsed, read_text
 from retrain_cli.outlook import Outlook, of_clock, of_evidence, print_outlooks
 from retrain_cli.output import own_stdout
+from retrain_cli.printable import print_failure
 from retrain_cli.progress import ConsoleReporter
 from retrain_cli.work_copy.project import find_root
 from retrain_core.evidence import Report, about, looked_at
@@ -49,9 +49,7 @@ def check_manifest(options: Options) -> int:
             outlooks = _outlooks(options, RedactingReporter(console, redact), redact)
         except RunFailed as failure:
             console.close()
-            print(redact(f"{failure.reason}: {failure.message}"), file=sys.stderr)
-            print(failure.remedy, file=sys.stderr)
-            return failure.outcome.exit_code
+            return print_failure(failure, redact)
         console.close()
         print_outlooks(stdout, outlooks, options.output)
     return _exit_code(outlooks)
@@ -131,6 +129,7 @@ def _look(
             image_source=home.source,
             # A look of a person leaves no trace.
             record=False,
+            fenced=True,
             known=known,
         )
         *_, report_ = check(looked_at(schedule.spec.triggers), setting)

@@ -61,6 +61,11 @@ class Home:
         return self.folder / "mlflow" / "artifacts"
 
     @property
+    def pulled(self) -> Path:
+        """What the last pull has written: SHA-256 by path, as JSON."""
+        return self.folder / "pulled.json"
+
+    @property
     def logs(self) -> Path:
         return self.folder / "logs"
 

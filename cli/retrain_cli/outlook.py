@@ -1,13 +1,11 @@
 """What a trigger would do now, as a table for people or as data."""
 
-import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
-import yaml
-
+from retrain_cli.printable import aligned, as_json, as_yaml
 from retrain_core.clock import next_time
 from retrain_core.evidence import Evidence
 from retrain_core.outcome import Reason
@@ -79,19 +77,10 @@ def print_outlooks(stream: TextIO, outlooks: list[Outlook], form: str | None) ->
     """As a table, or as `form` says."""
     data = [outlook.data() for outlook in outlooks]
     if form == "json":
-        json.dump(data, stream, indent=2)
-        stream.write("\n")
+        stream.write(as_json(data))
     elif form == "yaml":
-        yaml.safe_dump(data, stream, sort_keys=False)
+        stream.write(as_yaml(data))
     else:
-        rows = [_TITLES, *(tuple(map(_plain, outlook.row())) for outlook in outlooks)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in rows:
-            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            stream.write("   ".join(cells).rstrip() + "\n")
+        for line in aligned([_TITLES, *(outlook.row() for outlook in outlooks)]):
+            stream.write(f"{line}\n")
     stream.flush()
-
-
-def _plain(text: str) -> str:
-    """One line without what a terminal would obey: names of columns are anybody's."""
-    return "".join(each if each.isprintable() else " " for each in text)

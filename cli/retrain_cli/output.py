@@ -1,6 +1,5 @@
 """Standard output: the TrainingRun of a local run with its status, as JSON or YAML."""
 
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -8,8 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TextIO
 
-import yaml
-
+from retrain_cli.printable import as_json, as_yaml
 from retrain_core.result import Result
 from retrain_core.spec import TrainingRun
 from retrain_core.status import finished_status
@@ -27,10 +25,9 @@ def print_run(
     content: dict[str, Any] = run.to_api()
     content["status"] = finished_status(result, started=started, ended=ended)
     if form == "json":
-        json.dump(content, stream, indent=2)
-        stream.write("\n")
+        stream.write(as_json(content))
     else:
-        yaml.safe_dump(content, stream, sort_keys=False)
+        stream.write(as_yaml(content))
     stream.flush()
 
 

@@ -41,8 +41,7 @@ def _advice(found: Uncommitted, home: Home) -> str:
     advice = ""
     if found.data:
         advice += f"; `dvc add {' '.join(found.data)}` and commit the .dvc files"
-    record = home.folder / "pulled.json"
-    pulled = json.loads(record.read_text()) if record.is_file() else {}
+    pulled = json.loads(home.pulled.read_text()) if home.pulled.is_file() else {}
     brought = [
         path
         for path in (*found.changed, *found.untracked)

@@ -3,15 +3,16 @@
 import json
 import os
 import re
-import sys
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from retrain_cli import overwriting
 from retrain_cli.home import Home
 from retrain_cli.manifest import read_manifest
+from retrain_cli.printable import print_failure, printable
 from retrain_cli.work_copy.git import changed_files, head
 from retrain_cli.work_copy.project import find_root
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
@@ -20,7 +21,7 @@ from retrain_core.spec import TrainingRunSpec
 from retrain_trainer.job import Job, LocalStores
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.project import Output, Project, open_project
-from retrain_trainer.pipeline.state import PipelineState, restore_state
+from retrain_trainer.pipeline.state import PipelineState, check_state, restore_state
 from retrain_trainer.registry.mlflow_registry import MLflowRegistry
 from retrain_trainer.registry.versions import COMMIT, MODEL_PATH, Version
 from retrain_trainer.tracking.client import connect, tracking_address
@@ -32,6 +33,7 @@ ELSEWHERE = (
     " MLFLOW_TRACKING_URI."
 )
 OVERWRITE = "Commit them first, or let them be overwritten with --force."
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _REFERENCE = re.compile(r"^(models:/)?(?P<name>[^@/:]+)(@(?P<alias>[\w-]+)|/v?(?P<version>\d+))?$")
 
 
@@ -52,9 +54,7 @@ def pull_version(reference: str, filename: Path | None, source: Path, force: boo
     try:
         _pull(reference, filename, Home.of(source), force)
     except RunFailed as failure:
-        print(redact(f"{failure.reason}: {failure.message}"), file=sys.stderr)
-        print(failure.remedy, file=sys.stderr)
-        return failure.outcome.exit_code
+        return print_failure(failure, redact)
     return OUTCOMES[Reason.TRAINED].exit_code
 
 
@@ -89,18 +89,31 @@ def _pull(reference: str, filename: Path | None, home: Home, force: bool) -> Non
     home.create()
     _refuse_overwriting(home, state, force)
     project = _open(home, spec, stores)
-    if (lost := objects.unsaved(_all_outs(project))) and not force:
-        names = ", ".join(project.relative(out.fs_path) for out in lost)
-        raise RunFailed(
-            Reason.INVALID_SPEC,
-            f"data that were changed since DVC recorded them would be overwritten: {names}",
-            "`dvc add` or `dvc commit` them first, or let them be overwritten with --force.",
-        )
-    _restore(project, home, state, version.tags.get(MODEL_PATH))
-    print(f"{name} version {version.number}: dvc.lock, data and model are in the work tree")
-    commit = version.tags.get(COMMIT)
-    if commit and commit != head(home.source):
+    restore(project, home, state, force=force)
+    _place(project, home, version.tags.get(MODEL_PATH))
+    found = f"{printable(name)} version {version.number}"
+    print(f"{found}: dvc.lock, data and model are in the work tree")
+    commit = version.tags.get(COMMIT, "")
+    if _COMMIT.fullmatch(commit) and commit != head(home.source):
         print(f"its code is commit {commit}: git checkout {commit}")
+
+
+def restore(project: Project, home: Home, state: PipelineState, *, force: bool) -> None:
+    """Write ``state`` into the work tree, unless what is a person's would be lost with its outputs.
+
+    Raises:
+        RunFailed: InvalidSpec, with nothing written.
+    """
+    check_state(project, state)
+    if not force:
+        overwriting.refuse(project, home.source)
+    with overwriting.undone_where_refused(home.source, state.texts):
+        outs = overwriting.places(project)
+        restore_state(project, state)
+        if not force:
+            overwriting.refuse_other_places(project, outs)
+    record = {path: _digest(text.encode()) for path, text in state.texts.items()}
+    home.pulled.write_text(json.dumps(record))
 
 
 def _state(text: str, name: str, version: Version) -> PipelineState:
@@ -155,9 +168,8 @@ def _find(registry: MLflowRegistry, reference: "re.Match[str]", stores: Stores) 
 
 def _refuse_overwriting(home: Home, state: PipelineState, force: bool) -> None:
     """Refuse to lose changes of the user's; what an earlier pull has written is none."""
-    record = home.folder / "pulled.json"
-    earlier = json.loads(record.read_text()) if record.is_file() else {}
-    written = {**state.locks, **state.imports, **state.params}
+    earlier = json.loads(home.pulled.read_text()) if home.pulled.is_file() else {}
+    written = state.texts
     at_risk = []
     for path in sorted(set(written) & set(changed_files(home.source))):
         present = (home.source / path).read_bytes() if (home.source / path).is_file() else b""
@@ -169,7 +181,6 @@ def _refuse_overwriting(home: Home, state: PipelineState, force: bool) -> None:
             f"uncommitted changes would be overwritten: {', '.join(at_risk)}",
             OVERWRITE,
         )
-    record.write_text(json.dumps({path: _digest(text.encode()) for path, text in written.items()}))
 
 
 def _open(home: Home, spec: TrainingRunSpec, stores: Stores) -> Project:
@@ -187,11 +198,6 @@ def _open(home: Home, spec: TrainingRunSpec, stores: Stores) -> Project:
     return open_project(job, own_cache=True)
 
 
-def _all_outs(project: Project) -> list[Output]:
-    """Those too of which nothing is recorded here: what lies in their place may be the user's."""
-    return [out for stage in project.stages() for out in stage.outs if out.is_in_repo]
-
-
 def _outs(project: Project) -> list[Output]:
     """Outside of the repository nothing is written."""
     return [
@@ -199,14 +205,16 @@ def _outs(project: Project) -> list[Output]:
     ]
 
 
-def _restore(project: Project, home: Home, state: PipelineState, model: str | None) -> None:
-    restore_state(project, state, everything=True)
+def _place(project: Project, home: Home, model: str | None) -> None:
     outs = _outs(project)
     kept_back = [out for out in outs if not out.can_push and not objects.available(project, [out])]
     objects.place(project, [out for out in outs if out not in kept_back])
     if kept_back:
         names = ", ".join(project.relative(out.fs_path) for out in kept_back)
-        print(f"in no store, as dvc.yaml says `push: false`: {names}; `dvc repro` makes them again")
+        print(
+            f"in no store, as dvc.yaml says `push: false`: {printable(names)};"
+            " `dvc repro` makes them again"
+        )
     if model and not (home.source / model).exists():
         raise RunFailed(Reason.DATA_MISSING, f"the model {model} is not in the store")
 

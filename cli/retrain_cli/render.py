@@ -10,6 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from retrain_cli.manifest import parsed, read_text
+from retrain_cli.printable import as_json, as_yaml, print_failure
 from retrain_core.build.check import build_check
 from retrain_core.build.cronjob import HASH_ANNOTATION, Schedule, build_cron_job
 from retrain_core.build.job import Owner, TrainerSettings, build_job
@@ -35,17 +36,15 @@ def render_manifest(
     try:
         objects = _rendered(filename, image, defaults, namespace)
     except RunFailed as failure:
-        print(f"{failure.reason}: {failure.message}", file=sys.stderr)
-        print(failure.remedy, file=sys.stderr)
-        return failure.outcome.exit_code
+        return print_failure(failure)
     # Through JSON: what stands in two places is written twice, not referred to.
     objects = json.loads(json.dumps(objects))
     if form == "yaml":
-        yaml.safe_dump_all(objects, sys.stdout, sort_keys=False)
+        sys.stdout.write(as_yaml(*objects))
     elif len(objects) == 1:
-        print(json.dumps(objects[0], indent=2))
+        sys.stdout.write(as_json(objects[0]))
     else:
-        print(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2))
+        sys.stdout.write(as_json({"apiVersion": "v1", "kind": "List", "items": objects}))
     return 0
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
-import yaml
 
 from retrain_cli.manifest import read_manifest
+from retrain_cli.printable import as_json, as_yaml, print_failure
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import GROUP, ManifestError, parse_training_run
 
@@ -55,9 +55,7 @@ def submit_manifest(options: Options) -> int:
     try:
         return _submit(options)
     except RunFailed as failure:
-        print(f"{failure.reason}: {failure.message}", file=sys.stderr)
-        print(failure.remedy, file=sys.stderr)
-        return failure.outcome.exit_code
+        return print_failure(failure)
 
 
 def _submit(options: Options) -> int:
@@ -181,6 +179,6 @@ def _sigterm_as_ctrl_c() -> Iterator[None]:
 def _print(run: dict[str, Any], form: str | None, stream: TextIO = sys.stdout) -> None:
     shown = {**run, "metadata": {k: v for k, v in run["metadata"].items() if k != "managedFields"}}
     if form == "json":
-        click.echo(json.dumps(shown, indent=2), file=stream)
+        click.echo(as_json(shown), file=stream, nl=False)
     elif form == "yaml":
-        click.echo(yaml.safe_dump(shown, sort_keys=False), file=stream, nl=False)
+        click.echo(as_yaml(shown), file=stream, nl=False)

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from retrain_cli.home import Home
+from retrain_cli.printable import aligned, console, markdown, shown
 from retrain_core.outcome import OUTCOMES, Reason
 from retrain_core.result import ModelVersion, Result
 from retrain_trainer.progress import Progress, VersionContent
@@ -26,20 +25,20 @@ def print_summary(
     smoke: bool,
 ) -> None:
     """Print the table of a run that ended; ``alias``: the champion's, if there is one."""
-    console = Console(file=stream, highlight=False, soft_wrap=True)
+    out = console(stream)
     reason = result.reason or Reason.INTERNAL_ERROR
     outcome = OUTCOMES[reason]
     if result.metrics:
         previous = progress.model.previous_version if progress.model else None
-        console.print(metrics_table(progress.metrics, progress.champion_metrics, previous))
+        print_metrics(out, progress.metrics, progress.champion_metrics, previous)
     colour = "green" if outcome.succeeded else "red"
-    console.print(f"[bold {colour}]{reason}[/]: {escape(result.message)}")
+    out.print(f"[bold {colour}]{reason}[/]: {shown(result.message)}")
     if not outcome.succeeded:
-        console.print(escape(result.remedy or outcome.remedy))
-        console.print(f"[dim]exit code {outcome.exit_code}[/]")
+        out.print(shown(result.remedy or outcome.remedy))
+        out.print(f"[dim]exit code {outcome.exit_code}[/]")
     elif result.model and home and not smoke:
         for name, value in _where(progress, result.model, home, alias):
-            console.print(f"  [dim]{name}[/] {escape(value)}")
+            out.print(f"  [dim]{name}[/] {shown(value)}")
     if smoke:
         step_summary(
             f"Smoke training: {reason}",
@@ -49,23 +48,23 @@ def print_summary(
         )
 
 
-def metrics_table(
+def print_metrics(
+    out: Console,
     metrics: Mapping[str, float],
     champion: Mapping[str, float] | None = None,
     champion_version: str | None = None,
-) -> Table:
-    """The measured values, beside the champion's where there are any."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    table.add_column("metric")
-    table.add_column("this run", justify="right")
+) -> None:
+    """Print the measured values, beside the champion's where there are any."""
+    rows = [["metric", "this run"]]
+    rows += [[name, f"{value:.6g}"] for name, value in sorted(metrics.items())]
     if champion:
-        table.add_column(f"champion (version {champion_version})", justify="right")
-    for name, value in sorted(metrics.items()):
-        row = [escape(name), f"{value:.6g}"]
-        if champion:
-            row.append(f"{champion[name]:.6g}" if name in champion else "")
-        table.add_row(*row)
-    return table
+        rows[0].append(f"champion (version {champion_version})")
+        for row in rows[1:]:
+            row.append(f"{champion[row[0]]:.6g}" if row[0] in champion else "")
+    head, *lines = aligned(rows, right=(1, 2))
+    out.print(f"[bold]{shown(head)}[/]")
+    for line in lines:
+        out.print(shown(line))
 
 
 def _where(
@@ -114,7 +113,7 @@ def step_summary(
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path:
         return
-    lines = [f"### {title}", "", text, ""]
+    lines = [f"### {markdown(title)}", "", "<br>".join(map(markdown, text.split("\n"))), ""]
     lines += _markdown_table(("", ""), facts)
     lines += _markdown_table(
         ("stage", "state", "seconds"),
@@ -130,9 +129,5 @@ def step_summary(
 def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     if not rows:
         return []
-    cells = [head, ["---"] * len(head), *rows]
-    return [*("| " + " | ".join(_cell(text) for text in row) + " |" for row in cells), ""]
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", r"\|").split())
+    cells = [head, ["---"] * len(head), *([markdown(cell) for cell in row] for row in rows)]
+    return [*("| " + " | ".join(row) + " |" for row in cells), ""]

@@ -1,12 +1,17 @@
 """Secrets out of text: whatever leaves the process passes through here."""
 
 import re
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping
-from urllib.parse import unquote
+from typing import Any
+from urllib.parse import quote, quote_plus, unquote
 
 MASK = "***"
 MIN_SECRET = 4
 """Shorter values would mask ordinary words; nothing that short is a credential worth the name."""
+MIN_PART = 8
+"""Of the beginning of a secret, which a line that was cut may end with; and of its base64."""
+_CUT = re.compile(r"\.\.\.|…|\n|$")
 
 # Bounded: on a long line without the rest of it, a pattern without end takes quadratic time.
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,31}://)(?P<user>[^/?#\s'\"]{0,4096})@")
@@ -45,18 +50,65 @@ def secrets_in(environment: Mapping[str, str]) -> set[str]:
     return found
 
 
+def values_from_secrets(pod: Mapping[str, Any], environment: Mapping[str, str]) -> set[str]:
+    """The values in ``environment`` of the variables that ``pod``, a spec.pod, takes from Secrets.
+
+    Of `envFrom` the names are the Secret's own: there :func:`secrets_in` has to know them.
+    """
+    variables = {each["name"] for each in pod.get("env", ()) if _is_secret(each)}
+    return {environment[name] for name in variables if name in environment}
+
+
+def _is_secret(variable: Mapping[str, Any]) -> bool:
+    return "secretKeyRef" in (variable.get("valueFrom") or {})
+
+
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
-    """A function that masks ``secrets`` and the userinfo of URLs in a text."""
+    """A function that masks ``secrets`` and the userinfo of URLs in a text.
+
+    As they are, quoted for a URL, in base64 wherever they stand in it; and their first characters,
+    where a line was cut after them.
+    """
     known: set[str] = set()
     for secret in secrets:
-        lines = secret.splitlines()
-        known.update(part.strip() for part in (secret, *lines) if len(part.strip()) >= MIN_SECRET)
+        for part in (secret, *secret.splitlines()):
+            if len(stripped := part.strip()) >= MIN_SECRET:
+                known |= {stripped, quote(stripped), quote(stripped, safe=""), quote_plus(stripped)}
+                known |= _in_base64(stripped)
     # Longest first: a secret that contains another one is masked whole.
-    alternatives = "|".join(re.escape(value) for value in sorted(known, key=len, reverse=True))
-    pattern = re.compile(alternatives) if alternatives else None
+    ordered = sorted(known, key=len, reverse=True)
+    pattern = re.compile("|".join(map(re.escape, ordered)))
+    long = [value for value in ordered if len(value) > MIN_PART]
+    heads = re.compile("|".join(sorted({re.escape(value[:MIN_PART]) for value in long})))
 
     def redact(text: str) -> str:
         text = without_userinfo(text)
-        return pattern.sub(MASK, text) if pattern else text
+        if known:
+            text = pattern.sub(MASK, text)
+        for match in reversed(list(heads.finditer(text)) if long else ()):
+            start = match.start()
+            end = start + max(_common(value, text, start) for value in long)
+            if _CUT.match(text, end):
+                text = text[:start] + MASK + text[end:]
+        return text
 
     return redact
+
+
+def _common(value: str, text: str, start: int) -> int:
+    """How many characters of ``value`` stand in ``text`` from ``start`` on."""
+    end = min(len(value), len(text) - start)
+    return next((n for n in range(end) if value[n] != text[start + n]), end)
+
+
+def _in_base64(secret: str) -> set[str]:
+    """What the base64 of a text with ``secret`` in it has of it alone, whatever stands before."""
+    found = set()
+    content = secret.encode("utf-8", "surrogateescape")
+    for before in range(3):
+        whole = (b"\0" * before + content)[: (before + len(content)) // 3 * 3]
+        for encode in (b64encode, urlsafe_b64encode):
+            part = encode(whole).decode()[(0, 2, 3)[before] :]
+            if len(part) >= MIN_PART:
+                found.add(part)
+    return found

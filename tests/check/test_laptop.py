@@ -13,6 +13,7 @@ import yaml
 from check.conftest import Registry, Team
 from check.test_metric import one, server
 from retrain_core.outcome import OUTCOMES, Reason
+from servers.git_repos import BareRepository
 from support import forks
 
 TAGS = {"name": "tags", "release": {"tagPattern": "v*"}}
@@ -148,3 +149,124 @@ def test_a_look_leaves_no_trace_on_the_champion_s_run(
     assert found["finding"] == "Drifted"
     assert registry.client.get_run(run).data.metrics == {}
     assert list(team.folder.iterdir()) == []
+
+
+NAMES_A_PROGRAM = {
+    "the configuration": (
+        {
+            ".dvc/config": "[core]\n    site_cache_dir = {outside}\n[cache]\n    dir = {outside}\n"
+            "['remote \"x\"']\n    url = s3://bucket\n    endpointurl = http://127.0.0.1:9\n"
+            "    profile = evil\n    configpath = ../tooling.cfg\n"
+        },
+        {"path": "remote://x/raw.csv"},
+        "remote x: not used on this machine, which is yours: configpath, profile",
+    ),
+    "its local part": (
+        {
+            ".dvc/config.local": "['remote \"x\"']\n    url = s3://bucket\n"
+            "    endpointurl = http://127.0.0.1:9\n"
+            "    profile = evil\n    configpath = ../tooling.cfg\n"
+        },
+        {"path": "remote://x/raw.csv"},
+        "remote x: not used on this machine, which is yours: configpath, profile",
+    ),
+    "the import": (
+        {},
+        {
+            "path": "s3://bucket/raw.csv",
+            "fs_config": {
+                "endpointurl": "http://127.0.0.1:9",
+                "profile": "evil",
+                "configpath": "{tooling}",
+            },
+        },
+        "remote s3://bucket/raw.csv: not used on this machine, which is yours: configpath, profile",
+    ),
+    "what it imports from": (
+        {},
+        {
+            "path": "data.csv",
+            "repo": {
+                "url": "{upstream}",
+                "rev": "main",
+                "config": {"core": {"remote": "x", "site_cache_dir": "{outside}"}},
+                "remote": {
+                    "url": "s3://bucket",
+                    "endpointurl": "http://127.0.0.1:9",
+                    "profile": "evil",
+                    "configpath": "{tooling}",
+                },
+            },
+        },
+        "not used on this machine, which is yours: config",
+    ),
+}
+LIKE_ANOTHER = "its local part"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(name, marks=[pytest.mark.exhaustive] if name == LIKE_ANOTHER else [])
+        for name in NAMES_A_PROGRAM
+    ],
+)
+def test_what_a_stranger_s_repository_names_is_neither_run_nor_written_to(
+    team: Team, tmp_path: Path, place: str
+) -> None:
+    ran, outside = tmp_path / "ran", tmp_path / "outside"
+    outside.mkdir()
+    tooling = tmp_path / "tooling.cfg"
+    profile = "[profile evil]\nregion = us-east-1\ncredential_process = "
+    tooling.write_text(f'{profile}sh -c "touch {ran}; exit 1"\n')
+    upstream = BareRepository.create(
+        team.server.root / f"{tmp_path.name}-upstream.git",
+        {
+            ".dvc/config": "",
+            "data.csv.dvc": f"outs:\n- path: data.csv\n  md5: {'0a' * 16}\n  size: 1\n",
+        },
+    )
+    upstream_url = str(upstream.path)
+    files, dependency, words = NAMES_A_PROGRAM[place]
+
+    def filled(text: str) -> str:
+        for name, value in (("outside", outside), ("tooling", tooling), ("upstream", upstream_url)):
+            text = text.replace(f"{{{name}}}", str(value))
+        return text
+
+    imported = {"deps": [dependency], "outs": [{"path": "raw.csv", "hash": "md5"}], "frozen": True}
+    team.repository.commit(
+        {
+            "tooling.cfg": tooling.read_text(),
+            "data/raw.csv.dvc": filled(yaml.safe_dump(imported)),
+            **{path: filled(text) for path, text in files.items()},
+        }
+    )
+    laptop = Laptop(team, [{"name": "data", "data": {"paths": ["data/raw.csv.dvc"]}}])
+    done = laptop.check(AWS_EC2_METADATA_DISABLED="true")
+    assert "Traceback" not in done.stderr
+    assert words in done.stderr
+    assert not ran.exists()
+    assert list(outside.iterdir()) == []
+
+
+def test_links_out_of_a_stranger_s_repository_are_left_out(team: Team, tmp_path: Path) -> None:
+    own, tree = tmp_path / "own", tmp_path / "tree"
+    (own / ".dvc/tmp").mkdir(parents=True)
+    (own / ".dvc/config").touch()
+    (own / ".dvc/tmp/rwlock").write_text("{}")
+    (own / "raw.csv").write_text("mine")
+    tree.mkdir()
+    (tree / "dvc.yaml").write_text("stages: {}\n")
+    (tree / ".dvc").symlink_to(own / ".dvc")
+    (tree / "inside").symlink_to("dvc.yaml")
+    imported = {"deps": [{"path": "in.csv"}], "outs": [{"path": "raw.csv"}], "frozen": True}
+    (tree / "raw.csv.dvc").write_text(yaml.safe_dump(imported))
+    team.repository.commit_tree(tree)
+    laptop = Laptop(team, [{"name": "data", "data": {"paths": ["raw.csv.dvc"]}}])
+    done = laptop.check()
+    assert f".dvc: left out, it links to {own}/.dvc" in done.stderr
+    assert "inside" not in done.stderr
+    assert "is no DVC project" in done.stdout
+    found = sorted(str(path.relative_to(own)) for path in own.rglob("*"))
+    assert found == [".dvc", ".dvc/config", ".dvc/tmp", ".dvc/tmp/rwlock", "raw.csv"]

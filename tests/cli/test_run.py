@@ -129,6 +129,16 @@ def test_pull_brings_a_local_version_into_the_tree(laptop: Laptop) -> None:
     assert "params.yaml" in refused.stderr
     assert laptop.retrain("pull", "toy/2", "--force").returncode == 0
     assert json.loads((laptop.project / "models/model.json").read_text())["lr"] == 0.1
+    # Whoever writes to the tracking server does not say what is written here.
+    stolen = json.dumps({"outs": [{"path": "src/train.py", "md5": "0a" * 16, "isexec": True}]})
+    for file in laptop.project.glob(".retrain/mlflow/artifacts/**/state.json"):
+        state = json.loads(file.read_text())
+        file.write_text(json.dumps({**state, "imports": {"x.dvc": stolen}}))
+    before = laptop.digest()
+    refused = laptop.retrain("pull", "toy/1", "--force")
+    assert refused.returncode == 10
+    assert "the recorded state has x.dvc otherwise than this project" in refused.stderr
+    assert laptop.digest() == before
 
 
 def test_smoke_is_deterministic_and_records_nothing(laptop: Laptop, tmp_path: Path) -> None:

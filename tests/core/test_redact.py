@@ -1,12 +1,23 @@
 """No secret of the environment leaves in a text."""
 
 import string
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrain_core.redact import MASK, MIN_SECRET, redactor, secrets_in, without_userinfo
+from retrain_core.redact import (
+    MASK,
+    MIN_PART,
+    MIN_SECRET,
+    redactor,
+    secrets_in,
+    values_from_secrets,
+    without_userinfo,
+)
 
 NAMES = [
     *(
@@ -127,3 +138,50 @@ def test_what_is_too_short_for_a_secret_masks_no_ordinary_words() -> None:
 
 def test_without_secrets_a_text_stays_as_it_is() -> None:
     assert redactor([])("nothing to hide") == "nothing to hide"
+
+
+def test_a_secret_on_the_border_of_what_was_cut_leaves_no_beginning() -> None:
+    secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+    redact = redactor([secret])
+    for length in range(MIN_PART, len(secret)):
+        for end in ("", "...", "\nmore"):
+            assert redact(f"denied: {secret[:length]}{end}") == f"denied: {MASK}{end}"
+    # What merely begins alike is no secret.
+    assert redactor(["https://idp.example.com/token"])("see https://idp.example.com/docs now") == (
+        "see https://idp.example.com/docs now"
+    )
+
+
+def test_variables_that_a_pod_takes_from_secrets_are_secrets_whatever_their_names() -> None:
+    pod = {
+        "env": [
+            {"name": "LICENSE", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+            {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+            {"name": "ABSENT", "valueFrom": {"secretKeyRef": {"name": "s", "key": "x"}}},
+            {"name": "PLAIN", "value": "x"},
+        ]
+    }
+    environment = {"LICENSE": "LIC-123456", "NODE": "n1", "PLAIN": "x"}
+    assert values_from_secrets(pod, environment) == {"LIC-123456"}
+    assert values_from_secrets({}, environment) == set()
+
+
+@pytest.mark.parametrize("quoted", [quote, quote_plus, lambda text: quote(text, safe="")])
+def test_a_secret_quoted_for_a_url_is_masked(quoted: Callable[[str], str]) -> None:
+    secret = "p@ss w/rd+1&"
+    assert redactor([secret])(f"GET /?token={quoted(secret)}&x=1") == f"GET /?token={MASK}&x=1"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=20), st.text(string.ascii_letters, min_size=12), st.binary(max_size=20))
+def test_a_secret_is_masked_in_the_base64_of_whatever_it_stands_in(
+    before: bytes, secret: str, after: bytes
+) -> None:
+    for encode in (b64encode, urlsafe_b64encode):
+        encoded = encode(before + secret.encode() + after).decode()
+        redacted = redactor([secret])(f"Authorization: Basic {encoded}")
+        assert MASK in redacted
+        left = redacted.removeprefix("Authorization: Basic ").split(MASK)
+        # At both borders a character holds bits of the secret and of what stands beside it.
+        around = len(b64encode(before)) + len(b64encode(after)) + 4
+        assert sum(map(len, left)) <= around

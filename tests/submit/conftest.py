@@ -1,11 +1,13 @@
 """A namespace on a real API server, where the test plays the operator: it writes the status."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -81,8 +83,10 @@ class Submission:
 
     def _read(self) -> None:
         assert self.process.stderr
-        for line in self.process.stderr:
-            self.lines.put(line)
+        # The end of a terminal is an error.
+        with suppress(OSError):
+            for line in self.process.stderr:
+                self.lines.put(line)
         self.lines.put(None)
 
     def name(self) -> str:
@@ -125,22 +129,33 @@ class Namespace:
     processes: "list[subprocess.Popen[str]]" = field(default_factory=list)
 
     def submit(
-        self, *arguments: str, spec: dict[str, Any] | None = None, **environment: str
+        self,
+        *arguments: str,
+        spec: dict[str, Any] | None = None,
+        terminal: bool = False,
+        **environment: str,
     ) -> Submission:
-        """`retrain submit` of the toy project's manifest, with these arguments."""
+        """`retrain submit` of the toy project's manifest, with these arguments.
+
+        With ``terminal`` it tells the person on one.
+        """
         (self.folder / "trainingrun.yaml").write_text(manifest(spec or toy_spec()))
         dropped = ("KUBE", "GITHUB_")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
         submit = [*forks.program(forks.RETRAIN), "submit", "-f", "trainingrun.yaml"]
+        ours, theirs = pty.openpty() if terminal else (None, None)
         process = subprocess.Popen(
             [*submit, "-n", self.name, *arguments],
             cwd=self.folder,
             env=kept | {"KUBECONFIG": str(self.kubeconfig)} | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.PIPE if theirs is None else theirs,
             text=True,
         )
+        if ours is not None and theirs is not None:
+            os.close(theirs)
+            process.stderr = os.fdopen(ours, encoding="utf-8", newline="\n")
         self.processes.append(process)
         return Submission(process)
 

@@ -52,6 +52,7 @@ def tell(reporter: Reporter) -> None:
     reporter.warn("no remote")
     reporter.stage_started("train@0", 2, 3)
     reporter.stage_output("    epoch 1")
+    reporter.stage_output("| a table |")
     reporter.stage_output("==> not a step")
     reporter.stage_ended("train@0", "Ran", 1.2)
     reporter.stage_started("evaluate", 3, 3)
@@ -69,6 +70,7 @@ def test_what_is_logged_is_shown_as_it_would_be_on_a_laptop() -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        "<-- stage train: Ran in 1.0 s",
         "<-- stage other: Ran in 1.0 s",
         "<-- stage train: Exploded in 1.0 s",
         "--> stage evaluate (2/2)",
@@ -77,12 +79,16 @@ def test_what_is_logged_is_shown_as_it_would_be_on_a_laptop() -> None:
         "    indented",
     ],
 )
-def test_between_start_and_end_of_a_stage_everything_is_its_output(line: str) -> None:
-    recorder = Recorder()
-    replay = Replay(recorder)
-    for text in ("--> stage train (1/2)", line, "<-- stage train: Failed in 2.0 s"):
-        replay.line(text)
-    assert recorder.calls[1:] == [("output", line), ("ended", "train", "Failed", 2.0)]
+def test_whatever_a_stage_prints_is_its_output(line: str) -> None:
+    stream = io.StringIO()
+    LogReporter(stream).stage_output(line)
+    assert replayed(stream) == [("output", line)]
+
+
+def test_the_further_lines_of_a_message_are_what_it_quotes() -> None:
+    stream = io.StringIO()
+    LogReporter(stream).step("StageFailed: it said\nWARNING: mine")
+    assert replayed(stream) == [("step", "StageFailed: it said"), ("output", "WARNING: mine")]
 
 
 @given(st.lists(st.text()))

@@ -100,10 +100,47 @@ def test_a_ci_service_is_given_a_table(namespace: Namespace, tmp_path: Path) -> 
     namespace.status("StageFailed", "train | exit code 1", "False", **FACTS)
     submission.end()
     text = summary.read_text()
-    assert text.startswith("### toy: StageFailed\n\ntrain | exit code 1\n")
+    assert text.startswith("### toy: StageFailed\n\ntrain \\| exit code 1\n")
     assert f"| commit | {'0a' * 20} |" in text
     assert "| train | Ran | 4.2 |" in text
     assert "| f1 | 0.955556 |" in text
+
+
+def test_on_a_terminal_of_a_ci_job_nothing_that_the_run_names_is_obeyed(
+    namespace: Namespace, tmp_path: Path
+) -> None:
+    summary = tmp_path / "summary.md"
+    submission = namespace.submit(
+        "--wait",
+        terminal=True,
+        GITHUB_STEP_SUMMARY=str(summary),
+        GITHUB_ACTIONS="true",
+        TERM="xterm",
+    )
+    submission.name()
+    evil = "\x1b]52;c;AAAA\x07f1\u202e"
+    namespace.status("Queued", f"{evil}\n::set-output name=image::queue", "Unknown")
+    submission.says("name=image::queue")
+    namespace.status(
+        "StageFailed",
+        f"{evil}\n  ::set-output name=image::end <img src=x>",
+        "False",
+        metrics=[{"name": evil, "value": "0.9"}, {"name": "::add-mask::f1", "value": "0.8"}],
+        stages=[{"name": evil, "state": "Ran", "seconds": 4.25}],
+    )
+    code, told, _ = submission.end()
+    assert code == OUTCOMES[Reason.STAGE_FAILED].exit_code
+    assert "name=image::end" in told
+    assert "\x1b]" not in told
+    assert "\u202e" not in told
+    (token,) = re.findall(r"^::stop-commands::(\w+)\r?$", told, re.MULTILINE)
+    obeyed = re.findall(
+        r"^\s*(::.*?)\r?$", re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", told), re.MULTILINE
+    )
+    assert obeyed == [f"::stop-commands::{token}", f"::{token}::"]
+    assert re.search(r"^ *f1 +\S*0\.9", told, re.MULTILINE)
+    assert "&lt;img src=x&gt;" in summary.read_text()
+    assert "\x1b" not in summary.read_text()
 
 
 def test_values_that_are_no_numbers_are_left_out(namespace: Namespace) -> None:

@@ -70,8 +70,9 @@ def outcome_of(
     except Exception as error:
         for line in redact(traceback.format_exc()).splitlines():
             report.note(line)
-        said = f"{type(error).__name__}: {' '.join(str(error).split())[:1000]}"
-        return Ending(Reason.INTERNAL_ERROR, redact(said))
+        # What is cut within a secret is none to the redactor.
+        said = f"{type(error).__name__}: {' '.join(redact(str(error)).split())[:1000]}"
+        return Ending(Reason.INTERNAL_ERROR, said)
 
 
 def end(run: TrackedRun, reason: Reason, report: Reporter) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 from retrain_core import names
 from retrain_core.defaults import check_tracking_uri, problems_of
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
-from retrain_core.redact import redactor, secrets_in
+from retrain_core.redact import redactor, secrets_in, values_from_secrets
 from retrain_core.result import Result
 from retrain_core.spec import TrainingRunSpec
 from retrain_trainer.attempt import attempt, end, outcome_of
@@ -121,6 +122,10 @@ def run_train(pod: Pod) -> int:
 
 def _reporting(pod: Pod) -> tuple[RedactingReporter, Redact]:
     secrets = secrets_in(os.environ)
+    # What is wrong with the spec is told as the run's end.
+    with suppress(OSError, ValueError):
+        spec = TrainingRunSpec.model_validate_json(pod.spec.read_text())
+        secrets |= values_from_secrets(spec.pod, os.environ)
     if pod.git_secret is not None and pod.git_secret.is_dir():
         keys = ("password", "ssh-privatekey")
         files = (pod.git_secret / key for key in keys)

@@ -38,14 +38,19 @@ class Reporter(Protocol):
         """A line that the stage printed, without its line end."""
 
 
+OUTPUT_MARK = "| "
+"""In a pod's log what a stage prints stands behind it: no line of a stage begins as ours do."""
+
+
 class LogReporter:
-    """Plain lines, for the log of a pod."""
+    """Plain lines, for the log of a pod; the first characters of each tell who speaks."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or own_stderr()
 
     def _say(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        # A message may quote a stage.
+        print(text.replace("\n", f"\n{OUTPUT_MARK}"), file=self._stream, flush=True)
 
     def step(self, title: str) -> None:
         self._say(f"==> {title}")
@@ -63,7 +68,7 @@ class LogReporter:
         self._say(f"<-- stage {name}: {state} in {seconds:.1f} s")
 
     def stage_output(self, line: str) -> None:
-        self._say(line)
+        self._say(f"{OUTPUT_MARK}{line}")
 
 
 class RedactingReporter:

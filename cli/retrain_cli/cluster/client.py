@@ -15,6 +15,7 @@ import urllib3.exceptions
 from kubernetes import config
 from kubernetes.client import ApiClient, ApiException, Configuration, CoreV1Api, CustomObjectsApi
 
+from retrain_cli.printable import block
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import GROUP, VERSION
 
@@ -30,6 +31,9 @@ Object = dict[str, Any]
 
 class ClusterError(click.ClickException):
     """The cluster cannot be used, and what to do. Exit code 1, which is no reason's."""
+
+    def format_message(self) -> str:
+        return block(self.message)
 
 
 class Unreachable(ClusterError):

@@ -4,11 +4,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from rich.console import Console
-from rich.markup import escape
-
 from retrain_cli.cluster.client import Object
-from retrain_cli.summary import metrics_table, step_summary
+from retrain_cli.printable import console, shown
+from retrain_cli.summary import print_metrics, step_summary
 from retrain_core.outcome import OUTCOMES, Outcome
 
 UNKNOWN_EXIT_CODE = 1
@@ -65,20 +63,20 @@ class Standing:
 
 def print_ending(stream: TextIO, run: Object, standing: Standing) -> None:
     """Print metrics, reason and remedy, and where to look."""
-    console = Console(file=stream, highlight=False, soft_wrap=True)
+    out = console(stream)
     if metrics := _metrics(run):
-        console.print(metrics_table(metrics))
+        print_metrics(out, metrics)
     succeeded = standing.status == "True"
-    console.print(
-        f"[bold {'green' if succeeded else 'red'}]{escape(standing.reason)}[/]"
-        + (f": {escape(standing.cause)}" if standing.cause else "")
+    out.print(
+        f"[bold {'green' if succeeded else 'red'}]{shown(standing.reason)}[/]"
+        + (f": {shown(standing.cause)}" if standing.cause else "")
     )
     if not succeeded and standing.remedy:
-        console.print(escape(standing.remedy))
+        out.print(shown(standing.remedy))
     for name, value in _facts(run):
-        console.print(f"  [dim]{name}[/] {escape(value)}")
+        out.print(f"  [dim]{name}[/] {shown(value)}")
     if not succeeded:
-        console.print(f"[dim]exit code {standing.exit_code}[/]")
+        out.print(f"[dim]exit code {standing.exit_code}[/]")
 
 
 def write_step_summary(run: Object, standing: Standing) -> None:

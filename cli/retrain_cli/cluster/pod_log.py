@@ -11,40 +11,33 @@ from retrain_cli.cluster.client import CONNECT_SECONDS, Cluster, Object
 from retrain_cli.cluster.streams import Streams
 from retrain_core.names import SOURCE_CONTAINER, TRAIN_CONTAINER
 from retrain_core.result import StageState
-from retrain_trainer.report import Reporter
+from retrain_trainer.report import OUTPUT_MARK, Reporter
 
 SILENT_SECONDS = 3600
 """A stage may be silent this long before its log is asked for anew."""
-_STARTED = re.compile(r"--> stage (?P<name>.+) \((?P<number>\d+)/(?P<total>\d+)\)")
+_STARTED = re.compile(r"--> stage (?P<name>.+) \((?P<number>[0-9]{1,9})/(?P<total>[0-9]{1,9})\)")
 _ENDED = re.compile(
-    rf"<-- stage (?P<name>.+): (?P<state>{'|'.join(get_args(StageState))}) in (?P<seconds>[\d.]+) s"
+    rf"<-- stage (?P<name>.+): (?P<state>{'|'.join(get_args(StageState))})"
+    r" in (?P<seconds>[0-9]{1,9}\.[0-9]) s"
 )
 
 
 class Replay:
-    """Lines that the trainer's LogReporter has written, told to another reporter.
-
-    Between a stage's start and its end everything is the stage's own output.
-    """
+    """Lines that the trainer's LogReporter has written, told to another reporter."""
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
-        self._stage: str | None = None
 
     def line(self, text: str) -> None:
-        ended = _ENDED.fullmatch(text)
-        if self._stage is not None:
-            if ended and ended["name"] == self._stage:
-                self._stage = None
-                self._reporter.stage_ended(
-                    ended["name"],
-                    ended["state"],  # type: ignore[arg-type]
-                    float(ended["seconds"]),
-                )
-            else:
-                self._reporter.stage_output(text)
+        if text.startswith(OUTPUT_MARK):
+            self._reporter.stage_output(text.removeprefix(OUTPUT_MARK))
+        elif ended := _ENDED.fullmatch(text):
+            self._reporter.stage_ended(
+                ended["name"],
+                ended["state"],  # type: ignore[arg-type]
+                float(ended["seconds"]),
+            )
         elif started := _STARTED.fullmatch(text):
-            self._stage = started["name"]
             self._reporter.stage_started(
                 started["name"], int(started["number"]), int(started["total"])
             )

@@ -94,6 +94,12 @@ def on_a_remote_branch(folder: Path) -> bool:
     return bool(done.stdout.strip())
 
 
+def tracked_files(folder: Path) -> list[str]:
+    """Files below ``folder`` that git tracks, relative to it."""
+    done = run_git(["ls-files", "-z"], folder, check=False)
+    return [name for name in done.stdout.split("\0") if name]
+
+
 def changed_files(folder: Path) -> list[str]:
     """Files below ``folder`` that differ from the commit or are untracked, relative to it."""
     changed = run_git(["diff", "--name-only", "--relative", "-z", "HEAD"], folder, check=False)

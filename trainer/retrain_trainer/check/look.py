@@ -75,6 +75,9 @@ class Setting:
     """Whether scores of drift go to the tracking server."""
     known: Mapping[str, str] = field(default_factory=dict)
     """By trigger."""
+    fenced: bool = False
+    """Whether the machine is a person's: of a repository fetched from git nothing is run there, and
+    nothing outside of it is read."""
     shares: Shares | None = None
     """Of the check's time; None: each look may take as long as it does."""
     fetched: bool | RunFailed = False

@@ -3,6 +3,7 @@
 import os
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from retrain_core.defaults import check_tracking_uri, problems_of
 from retrain_core.evidence import Task
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
-from retrain_core.redact import redactor, secrets_in
+from retrain_core.redact import redactor, secrets_in, values_from_secrets
 from retrain_trainer.check.handover import Handover, look_outside
 from retrain_trainer.check.look import Setting
 from retrain_trainer.check.run import check
@@ -130,6 +131,8 @@ def _tracking_uri(pod: CheckPod, task: Task) -> str | None:
 
 def _secrets(pod: CheckPod) -> set[str]:
     found = secrets_in(os.environ)
+    with suppress(RunFailed):
+        found |= values_from_secrets(_task(pod).run.pod, os.environ)
     if pod.git_secret is not None:
         keys = _keys(pod.git_secret)
         found |= {keys[key] for key in ("password", "ssh-privatekey") if key in keys}

@@ -9,6 +9,7 @@ from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.check.look import Once, Setting
 from retrain_trainer.git import fetch_commit, object_id
 from retrain_trainer.job import Job
+from retrain_trainer.pipeline.fence import fence
 from retrain_trainer.pipeline.project import Project, open_project
 
 FETCH_SECONDS = 90
@@ -86,6 +87,8 @@ class Repository:
                 raise self._setting.fetched
             if not self._setting.fetched:
                 fetch_head(self._setting)
+            if self._setting.fenced:
+                self._forget_links_out()
             return self._setting.scratch / REPOSITORY / source.git.path
         assert source.image is not None
         folder = self._setting.image_source or Path(source.image.path)
@@ -96,7 +99,21 @@ class Repository:
             )
         return folder
 
+    def _forget_links_out(self) -> None:
+        """DVC would write beside what they lead to."""
+        top = os.path.realpath(self._top)
+        for folder, folders, files in os.walk(top):
+            for name in (*folders, *files):
+                path = os.path.join(folder, name)
+                leads_to = os.path.realpath(path)
+                if os.path.islink(path) and os.path.commonpath([top, leads_to]) != top:
+                    os.unlink(path)
+                    shown = os.path.relpath(path, top)
+                    self._setting.report.warn(f"{shown}: left out, it links to {leads_to}")
+
     def _open(self) -> Project:
+        if self._setting.fenced and self.in_git:
+            fence(self._setting.report.warn)
         folder = self.folder
         if not self.in_git:
             # DVC writes beside what it reads, and an image's files are not ours.

@@ -83,7 +83,8 @@ def place(project: Project, outs: Iterable[Output]) -> None:
     repository, are not ours to bring.
 
     Raises:
-        RunFailed: DataMissing, or what is wrong with the store.
+        RunFailed: DataMissing, or what is wrong with the store; DataMissing too for a folder whose
+            list names a file outside of it.
     """
     ours = [out for out in outs if out.hash_info and out.is_in_repo]
     absent = [out for out in ours if not on_disk(out)]
@@ -96,7 +97,19 @@ def place(project: Project, outs: Iterable[Output]) -> None:
             # Empty folders of another state would stay.
             out.remove()
         with _cached(project, out):
+            _refuse_leading_out(project, out)
             out.checkout(force=True)
+
+
+def _refuse_leading_out(project: Project, out: Output) -> None:
+    """DVC follows `..` in a folder's list, which is an object of the store like any other."""
+    for key, _, _ in (out.get_obj() or ()) if out.hash_info.isdir else ():
+        if not {"", ".", ".."}.isdisjoint(key):
+            raise RunFailed(
+                Reason.DATA_MISSING,
+                f"{project.relative(out.fs_path)}: its list of files has {'/'.join(key)}, which"
+                " leads out of it",
+            )
 
 
 def _push(project: Project, name: str, hashes: set[HashInfo]) -> None:

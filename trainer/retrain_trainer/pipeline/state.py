@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 from dvc.stage.cache import _get_cache_hash
@@ -20,6 +21,11 @@ from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project, commands
 
 LOCK = "dvc.lock"
+_RECORDED = {
+    *("md5", "etag", "checksum", "hash", "size", "nfiles", "isexec", "files", "cloud"),
+    *("version_id", "rev_lock"),
+}
+"""What DVC writes into a .dvc file when it brings or hashes data; the rest is the team's."""
 
 
 class PipelineState(BaseModel):
@@ -43,6 +49,11 @@ class PipelineState(BaseModel):
 
     pipeline: str | None = None
     """Digest of what dvc.lock records of the stages of the run: what a version is known by."""
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """All that is restored, by path."""
+        return {**self.locks, **self.imports, **self.params}
 
     @property
     def lock_md5(self) -> str | None:
@@ -78,30 +89,42 @@ def capture_state(
     )
 
 
-def restore_state(project: Project, state: PipelineState, *, everything: bool) -> None:
-    """Write the locks, and with ``everything`` the imports and parameters, into the project.
+def check_state(project: Project, state: PipelineState) -> None:
+    """Look at what ``state`` would write, and where.
+
+    Raises:
+        RunFailed: InvalidSpec where it names a file that is no lock, import or parameter file of
+            the project, or an import that the project has otherwise.
+    """
+    parameters = parameter_files(project)
+    _refuse_other_files(project, state.locks, _is_lock)
+    _refuse_other_imports(project, state)
+    _refuse_other_files(project, state.params, lambda path: path in parameters)
+
+
+def restore_state(project: Project, state: PipelineState) -> None:
+    """Write the locks, imports and parameters into the project.
 
     Stages that dvc.yaml no longer has are left out of the locks.
 
     Raises:
-        RunFailed: InvalidSpec where the state names a file that is none of these.
+        RunFailed: as :func:`check_state`, with nothing written.
     """
-    parameters = parameter_files(project)
-    _refuse_other_files(project, state.locks, _is_lock)
-    if everything:
-        _refuse_other_files(project, state.imports, _is_import)
-        _refuse_other_files(project, state.params, lambda path: path in parameters)
+    check_state(project, state)
     restore_locks(project, state)
-    if everything:
-        restore_imports(project, state)
-        for path, text in state.params.items():
-            _write(project, path, text)
-        project.repo._reset()
+    restore_imports(project, state)
+    for path, text in state.params.items():
+        _write(project, path, text)
+    project.repo._reset()
 
 
 def restore_imports(project: Project, state: PipelineState) -> None:
-    """Write the imports of ``state`` into the project."""
-    _refuse_other_files(project, state.imports, _is_import)
+    """Write the imports of ``state`` into the project.
+
+    Raises:
+        RunFailed: InvalidSpec for one that the project has not, but for what DVC records in it.
+    """
+    _refuse_other_imports(project, state)
     for path, text in state.imports.items():
         _write(project, path, text)
     project.repo._reset()
@@ -164,6 +187,35 @@ def _refuse_other_files(
                 f"the recorded state has {path}, which is no lock, import or parameter file of this"
                 " project: is it the commit that was trained?",
             )
+
+
+def _refuse_other_imports(project: Project, state: PipelineState) -> None:
+    """What a .dvc file brings, from where and to which place, is for the commit to say."""
+    _refuse_other_files(project, state.imports, _is_import)
+    for path, text in state.imports.items():
+        own = project.path / path
+        if not own.is_file() or _said_by_the_team(own.read_text()) != _said_by_the_team(text):
+            raise RunFailed(
+                Reason.INVALID_SPEC,
+                f"the recorded state has {path} otherwise than this project: its outs or deps are"
+                " not the same",
+                "Check out the commit that was trained. If that is what you have, somebody has"
+                " changed the record in MLflow: trust no version of it.",
+            )
+
+
+def _said_by_the_team(text: str) -> Any:
+    """A .dvc file without what DVC records in it; None for what is no YAML."""
+
+    def without(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: without(each) for key, each in value.items() if key not in _RECORDED}
+        return [without(each) for each in value] if isinstance(value, list) else value
+
+    try:
+        return without(yaml.safe_load(text))
+    except yaml.YAMLError:
+        return None
 
 
 def _is_lock(path: str) -> bool:
