@@ -85,7 +85,7 @@ class Life:
         for action in decided.actions[:actions]:
             self._do(action)
         if status and actions >= len(decided.actions):
-            RetrainScheduleStatus.model_validate(decided.status)
+            RetrainScheduleStatus.model_validate(decided.status, extra="ignore")
             self.schedule["status"] = copy.deepcopy(decided.status)
         return decided
 

@@ -1,7 +1,9 @@
 """The store keeps the newest known version of everything, whatever order it is told in."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,12 +14,15 @@ from retrain_operator.kube import objects
 from retrain_operator.kube.objects import (
     CRON_JOB,
     JOB,
+    MAX_SPEC,
     POD,
     RETRAIN_SCHEDULE,
     TRAINING_RUN,
     Object,
 )
+from retrain_operator.plan.status import reason_of
 from retrain_operator.runtime.store import KINDS, Store, key_of, schedule_of
+from retrain_operator.runtime.trim import trimmed
 
 KEY = ("ml", "iris")
 
@@ -300,13 +305,55 @@ def test_an_object_whose_label_changes_is_kept_once() -> None:
     assert len(store.of_schedule(CRON_JOB, ("ml", "s-49"))) == 1
 
 
-def test_what_a_user_nested_too_deep_to_be_walked_is_kept_all_the_same() -> None:
+def test_what_a_user_nested_too_deep_to_be_walked_is_cut_and_the_rest_is_kept() -> None:
     deep: Object = {}
     for _ in range(5000):
         deep = {"x": deep}
     store, run = Store(), an_object(1)
-    run["spec"] = {"dvc": {"params": deep}}
+    run["spec"] = {"dvc": {"params": {"a": deep, "b": 1}}}
     store.put(TRAINING_RUN, run)
     found = store.run(KEY)
     assert found is not None
-    assert found["spec"]["dvc"]["params"]["x"]
+    assert found["spec"]["dvc"]["params"]["b"] == 1
+    assert len(json.dumps(found["spec"])) < 1000
+
+
+@pytest.mark.parametrize("value", ["x" * MAX_SPEC, [[]] * 10_000, [1] * 10_000], ids=len)
+def test_of_a_spec_that_is_too_large_only_what_can_be_changed_is_kept(value: Any) -> None:
+    store, run = Store(), an_object(1)
+    run["spec"] = {"source": {}, "cancel": True, "dvc": {"params": {"a": value}}}
+    store.put(TRAINING_RUN, run)
+    found = store.run(KEY)
+    assert found is not None
+    assert found["spec"] == {"cancel": True}
+    assert "spec: would take" in str(objects.too_large(found))
+    assert trimmed(TRAINING_RUN, found) == found
+
+
+def test_of_a_run_that_has_ended_little_is_kept() -> None:
+    store, run = Store(), an_object(1)
+    run["spec"] = {"source": {}, "ttlSecondsAfterFinished": 5, "dvc": {"params": {"a": "x"}}}
+    condition = {"type": "Succeeded", "status": "True", "reason": "Trained", "message": "m"}
+    run["status"] = {
+        "completionTime": "2026-11-26T12:00:00Z",
+        "conditions": [condition],
+        "metrics": [{"name": "f1", "value": "0.5"}],
+    }
+    store.put(TRAINING_RUN, run)
+    found = store.run(KEY)
+    assert found is not None
+    assert found["spec"] == {"ttlSecondsAfterFinished": 5}
+    assert set(found["status"]) == {"completionTime", "conditions"}
+    assert reason_of(found["status"]) == "Trained"
+
+
+def test_a_text_that_is_not_ours_is_kept_in_none_of_our_annotations() -> None:
+    store, run = Store(), an_object(1)
+    run["metadata"]["annotations"] = {
+        names.FIRING_ANNOTATION: "x" * 100_000,
+        names.JOB_UID_ANNOTATION: "uid",
+    }
+    store.put(TRAINING_RUN, run)
+    found = store.run(KEY)
+    assert found is not None
+    assert objects.annotations(found) == {names.JOB_UID_ANNOTATION: "uid"}

@@ -56,7 +56,7 @@ class _Structural:
     def _any(self, schema: Schema) -> Schema:
         """What may be of any kind, with the limits for each kind."""
         limits = {key: schema[key] for key in _KEPT if key in schema and key != "description"}
-        below = {
+        below: Schema = {
             key: self.of(schema[key]) for key in ("items", "additionalProperties") if key in schema
         }
         return {**limits, **ANY, **below}

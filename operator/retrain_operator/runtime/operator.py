@@ -50,7 +50,7 @@ async def run(config: Config, access: Configuration, stop: asyncio.Event) -> Non
         CannotStart: the CRD is not installed.
     """
     metrics = Metrics()
-    client = KubeClient(access, metrics.request)
+    client = KubeClient(access, metrics.put_aside, metrics.request)
     store: Store = Store()
     queues: Queues = {TRAINING_RUN: WorkQueue(), RETRAIN_SCHEDULE: WorkQueue()}
     health = Health(config.resync_seconds)
@@ -84,7 +84,7 @@ async def run(config: Config, access: Configuration, stop: asyncio.Event) -> Non
             return len(changed)
 
         workers.append(asyncio.create_task(_keep_resyncing(list_again, config, metrics)))
-        await watch(_teller(store, queues, health), config.namespaces, stop)
+        await watch(_teller(store, queues, health), metrics.put_aside, config.namespaces, stop)
         # Kopf takes the signals to itself.
         stop.set()
         await _drain(queues)

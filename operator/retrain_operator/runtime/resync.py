@@ -1,5 +1,7 @@
 """The full listing: at the start, and again and again, because a watch can miss deletions."""
 
+from functools import partial
+
 from retrain_operator.kube.client import KubeClient
 from retrain_operator.kube.objects import Kind, Object
 from retrain_operator.runtime.store import Store
@@ -17,8 +19,10 @@ async def resync(
         for namespace in scopes:
             items: list[Object] = []
             version = 0
-            async for page in client.list(kind, namespace, labels=selector or ""):
-                items += [trimmed(kind, item) for item in page.items]
+            async for page in client.list(
+                kind, namespace, partial(trimmed, kind), labels=selector or ""
+            ):
+                items += page.items
                 version = page.version
             covered = [namespace] if namespace else []
             found = store.replace(kind, covered, items, version)
