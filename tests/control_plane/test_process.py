@@ -11,6 +11,7 @@ METRICS = {
     "retrain_api_requests": "counter",
     "retrain_api_request_seconds": "histogram",
     "retrain_resync_repairs": "counter",
+    "retrain_objects_put_aside": "counter",
     "retrain_queue_depth": "gauge",
     "retrain_queue_oldest_seconds": "gauge",
     "retrain_watch_lag_seconds": "gauge",
