@@ -202,7 +202,7 @@ class Bench:
 
 @asynccontextmanager
 async def bench(kubeconfig: Path) -> AsyncIterator[Bench]:
-    client = KubeClient(await configuration(str(kubeconfig)))
+    client = KubeClient(await configuration(str(kubeconfig)), lambda *_: None)
     try:
         yield Bench(client)
     finally:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from retrain_core.result import MAX_BYTES, Line, Number, ResultModel, Version, Word
+from retrain_core.result import MAX_BYTES, Amount, Line, Number, ResultModel, Version, Word
 from retrain_core.spec import TrainingRunSpec, Trigger
 from retrain_core.spec.base import Seconds, SpecModel
 
@@ -37,7 +37,7 @@ class Tag(ResultModel):
 class ReleaseEvidence(ResultModel):
     """The tags that match, as far as they are not known."""
 
-    total: Annotated[int, Field(ge=0)]
+    total: Amount
     """How many match."""
     latest: Tag | None = None
     """The highest of them by version."""
@@ -47,7 +47,7 @@ class ReleaseEvidence(ResultModel):
     """Whether with ``recorded`` all that were there are known."""
     tags: Annotated[list[Tag], Field(max_length=MAX_TAGS)] = []
     """New ones, in the order of their versions."""
-    more: Annotated[int, Field(ge=0)] = 0
+    more: Amount = 0
     """Further new ones, which did not fit."""
     moved: Annotated[list[Tag], Field(max_length=MAX_TAGS)] = []
     """Known ones that lead to another commit now."""
@@ -58,7 +58,7 @@ class DataEvidence(ResultModel):
 
     ids: Annotated[list[Word], Field(max_length=MAX_PATHS)]
     """For each path, in their order: the hash or ETag upstream of an import, else git's object."""
-    imports: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=MAX_PATHS)] = []
+    imports: Annotated[list[Amount], Field(max_length=MAX_PATHS)] = []
     """Which of the paths are .dvc imports, by their place."""
 
 
@@ -80,11 +80,11 @@ class DriftEvidence(ResultModel):
     """The version that holds the alias."""
     digest: Annotated[str, StringConstraints(max_length=32)]
     """MD5 of today's data."""
-    rows: Annotated[int, Field(ge=0)]
+    rows: Amount
     """Of today's data."""
-    judged: Annotated[int, Field(ge=0)]
+    judged: Amount
     """How many columns were judged."""
-    drifted: Annotated[int, Field(ge=0)]
+    drifted: Amount
     """How many of them have drifted."""
     scores: Annotated[list[ColumnScore], Field(max_length=MAX_SCORES)] = []
     """The drifted first, then by score: as many as fit."""

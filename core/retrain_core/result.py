@@ -24,6 +24,8 @@ Word = Annotated[str, StringConstraints(max_length=MAX_WORD)]
 Number = Annotated[str, StringConstraints(max_length=64)]
 MD5 = Annotated[str, StringConstraints(max_length=32, pattern=r"^[0-9a-f]{32}$")]
 Version = Annotated[str, StringConstraints(max_length=19, pattern=r"^[0-9]{1,19}$")]
+Amount = Annotated[int, Field(ge=0, le=2**53)]
+"""What every reader of JSON takes for the same number."""
 StageState = Literal["Ran", "Restored", "Unchanged", "Failed"]
 
 

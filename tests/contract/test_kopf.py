@@ -169,7 +169,7 @@ def test_with_backoffs_that_end_an_outage_ends_the_process(
     async def test(told: Told) -> None:
         told.proxy.fault = Unavailable(times=float("inf"))
         with pytest.raises(Exception, match="503"):
-            await adapter.watch(told.hear, [told.namespace], asyncio.Event())
+            await adapter.watch(told.hear, told.put_aside, [told.namespace], asyncio.Event())
 
     run(test)
 
@@ -225,7 +225,7 @@ def test_the_flag_ends_kopf_and_leaves_alone_what_was_started_before_it(
         await told.create_run("iris")
         before = asyncio.create_task(asyncio.Event().wait())
         stop = asyncio.Event()
-        task = asyncio.create_task(adapter.watch(told.hear, [told.namespace], stop))
+        task = asyncio.create_task(adapter.watch(told.hear, told.put_aside, [told.namespace], stop))
         await told.hears(TRAINING_RUN, "iris")
         after = asyncio.create_task(asyncio.Event().wait())
         stop.set()

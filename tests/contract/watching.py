@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from control_plane.api import ACCOUNT, CLUSTER_ROLE_BINDING, NAMESPACE, Api
+from control_plane.installed import crds
 from control_plane.live import until
 from control_plane.proxy import Proxy
 from control_plane.world import Access, served, token
@@ -18,7 +19,6 @@ from retrain_operator.kube import objects
 from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Kind, Object
 from retrain_operator.runtime import watch as adapter
 
-CRD_FILE = Path(__file__).parents[2] / "crds/trainingruns.retrain.dev.yaml"
 CONTAINER = {"name": "main", "image": "nowhere.example/none"}
 TEMPLATE = {
     "spec": {"restartPolicy": "Never", "schedulerName": "nobody", "containers": [CONTAINER]}
@@ -35,12 +35,17 @@ class Told:
     namespace: str
     told: list[tuple[Kind, Object, bool]] = field(default_factory=list)
     streamed: list[tuple[str, Any]] = field(default_factory=list)
+    aside: list[tuple[str, str]] = field(default_factory=list)
+    """What could not be told as it is: NAMESPACE/NAME, and why."""
     hidden: set[str] = field(default_factory=set)
     """Names of objects whose deletion the watch keeps to itself."""
 
     def hear(self, kind: Kind, item: Object, gone: bool) -> None:
         if objects.namespace(item) == self.namespace:
             self.told.append((kind, item, gone))
+
+    def put_aside(self, kind: Kind, place: str, why: str) -> None:
+        self.aside.append((place, why))
 
     def pass_on(self, resource: str, event: Any) -> bool:
         """Whether the proxy is to hide ``event``."""
@@ -78,7 +83,8 @@ Test = Callable[[Told], Coroutine[Any, Any, None]]
 async def through_a_proxy(test: Test, kubeconfig: Path, own: Path) -> None:
     """Run ``test`` in a namespace of its own; ``own`` becomes the kubeconfig that kopf reads."""
     async with Api(kubeconfig) as api:
-        await served(api, yaml.safe_load(CRD_FILE.read_text()))
+        for crd in crds():
+            await served(api, crd)
         namespace = f"t-{secrets.token_hex(5)}"
         await api.create(NAMESPACE, None, {"metadata": {"name": namespace}})
         proxy = Proxy(api)
@@ -122,7 +128,7 @@ def _kubeconfig(port: int, credential: str) -> Object:
 async def watching(told: Told) -> AsyncIterator[asyncio.Event]:
     """The adapter at work; the flag that is given ends it, and so does the block."""
     stop = asyncio.Event()
-    task = asyncio.create_task(adapter.watch(told.hear, [told.namespace], stop))
+    task = asyncio.create_task(adapter.watch(told.hear, told.put_aside, [told.namespace], stop))
     try:
         yield stop
     finally:

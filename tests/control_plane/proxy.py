@@ -96,6 +96,8 @@ class Proxy:
         """Answers to listings, by resource, that are given in place of today's."""
         self.hidden: Callable[[str, Any], bool] = lambda _resource, _event: False
         """Told resource and event: whether the watch keeps it to itself."""
+        self.reworded: Callable[[bytes], bytes] = lambda content: content
+        """What the operator is told instead of an answer, or of a line of a watch."""
         self.expired: set[str] = set()
         """Resources whose next watch is told that its version is too old."""
         self._watches: list[web.Request] = []
@@ -163,7 +165,9 @@ class Proxy:
                 return await self._stream(request, call, answer)
             content = await answer.read()
         await self.fault.after(call)
-        return web.Response(body=content, status=answer.status, content_type="application/json")
+        return web.Response(
+            body=self.reworded(content), status=answer.status, content_type="application/json"
+        )
 
     async def _stream(
         self, request: web.Request, call: Call, answer: aiohttp.ClientResponse
@@ -179,7 +183,7 @@ class Proxy:
             with suppress(ConnectionError, aiohttp.ClientError):
                 async for line in answer.content:
                     if not self.hidden(call.resource, json.loads(line)):
-                        await response.write(line)
+                        await response.write(self.reworded(line))
         finally:
             self._watches.remove(request)
         return response

@@ -1,9 +1,12 @@
 """The process: what it serves, what it waits for and how it ends."""
 
+import json
+
 from control_plane import node
 from control_plane.faults import Gate
 from control_plane.scenarios import trained
 from control_plane.world import World
+from retrain_operator.kube.objects import TRAINING_RUN
 
 METRICS = {
     "retrain_reconcile": "counter",
@@ -11,6 +14,7 @@ METRICS = {
     "retrain_api_requests": "counter",
     "retrain_api_request_seconds": "histogram",
     "retrain_resync_repairs": "counter",
+    "retrain_objects_put_aside": "counter",
     "retrain_queue_depth": "gauge",
     "retrain_queue_oldest_seconds": "gauge",
     "retrain_watch_lag_seconds": "gauge",
@@ -47,6 +51,20 @@ async def test_it_is_unhealthy_when_the_watch_says_nothing_of_what_it_wrote(worl
     operator.proxy.hidden = lambda _resource, _event: False
     await space.poke()
     await operator.healthy()
+
+
+async def test_it_is_unhealthy_when_the_api_server_has_less_than_it_told_of(world: World) -> None:
+    """A backup was restored: what is known has versions that nothing will ever reach in time."""
+    space = await world.space()
+    before = await space.api.call("GET", TRAINING_RUN.path(space.name))
+    operator = await world.operator(space)
+    operator.limits["retrain_operator.runtime.operator:EARLY_RESYNCS"] = (0.5,) * 200
+    await operator.started()
+    await space.create_run()
+    await space.reads("Starting")
+    operator.proxy.lists["trainingruns"] = json.dumps(before).encode()
+    problem = await operator.unhealthy()
+    assert problem.startswith("the API server was restored from a backup: trainingruns are listed")
 
 
 async def test_it_measures_what_its_table_lists(world: World) -> None:

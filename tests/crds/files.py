@@ -44,8 +44,13 @@ def root_schema(kind: str) -> Schema:
 
 
 def nodes(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
-    """Every schema in ``schema`` with its path: `.spec.dvc.targets[]`, `.spec.smoke.inputs.*`."""
+    """Every schema in ``schema`` with its path: `.spec.dvc.targets[]`, `.spec.smoke.inputs.*`.
+
+    What may be of any kind is one, with all that it holds.
+    """
     yield path, schema
+    if schema.get("x-kubernetes-preserve-unknown-fields"):
+        return
     for name, field in schema.get("properties", {}).items():
         yield from nodes(field, f"{path}.{name}")
     if "items" in schema:

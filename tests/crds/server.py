@@ -60,6 +60,19 @@ class Server:
             return _refusals(error)
         return set()
 
+    def refusals_of_text(self, kind: str, text: str) -> set[Refusal]:
+        """Why the object written as JSON in ``text`` would not be created."""
+        api = self.objects.api_client
+        path = f"/apis/{GROUP}/{VERSION}/namespaces/{self.namespace}/{PLURALS[kind]}?dryRun=All"
+        # Past the client's own encoder, which cannot follow what is deep.
+        answer = api.rest_client.pool_manager.request(
+            "POST",
+            f"{api.configuration.host}{path}",
+            body=text,
+            headers={"Content-Type": "application/json"},
+        )
+        return _told(answer.data) if answer.status >= 300 else set()
+
     def create(self, body: Object) -> Object:
         return self._create(body)
 
@@ -103,7 +116,11 @@ class Server:
 
 
 def _refusals(error: ApiException) -> set[Refusal]:
-    body = json.loads(error.body or "{}")
+    return _told(error.body or "{}")
+
+
+def _told(text: str | bytes) -> set[Refusal]:
+    body = json.loads(text)
     causes = body.get("details", {}).get("causes")
     if not causes:
         return {Refusal("", body["message"])}

@@ -1,6 +1,7 @@
 """Each CEL rule accepts and refuses, with its sentence, as the model does."""
 
 import copy
+import json
 import re
 from typing import Any
 
@@ -17,6 +18,7 @@ from crds.files import KINDS, at, rules
 from crds.server import Object, Refusal, Server
 from retrain_core.spec import RetrainSchedule, TrainingRun, TrainingRunSpec
 from retrain_core.spec.base import api_name
+from retrain_core.spec.parameter import LEVELS
 from retrain_core.spec.rules import CANCELLED_FOR_GOOD, DNS_NAME
 from retrain_core.spec.training_run import MUTABLE
 
@@ -124,6 +126,48 @@ def test_a_rule_accepts_and_refuses_with_its_sentence(
         body = with_value(kind, case.path, value)
         for found in (server.refusals(body), model_refusals(body)):
             assert says(found, case.path, case.message), (value, found)
+
+
+PARAMETERS = {
+    "TrainingRun": ("spec.dvc.params", "spec.smoke.params"),
+    "RetrainSchedule": ("spec.runTemplate.spec.dvc.params", "spec.runTemplate.spec.smoke.params"),
+}
+LAYERS = [{"units": 64, "kernel": [3, 3]}, {"units": 8, "kernel": []}]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("levels", "inner"), [(LEVELS + 1, '{"a":0}'), (3_000, "[0]"), (9_990, "[[]]")]
+)
+def test_a_parameter_is_no_deeper_than_any_reader_can_follow(
+    server: Server, kind: str, levels: int, inner: str
+) -> None:
+    around = levels - inner.count("[") - inner.count("{")
+    for path in PARAMETERS[kind]:
+        body = json.dumps(with_value(kind, path, {"a": "DEEP"}))
+        deep = body.replace('"DEEP"', f"{'[' * around}{inner}{']' * around}")
+        told = server.refusals_of_text(kind, deep)
+        assert any(
+            refusal.field.startswith(path) and "must have at most 0" in refusal.message
+            for refusal in told
+        )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_parameter_may_be_a_list_of_layers(server: Server, kind: str) -> None:
+    for path in PARAMETERS[kind]:
+        body = with_value(kind, path, {"layers": LAYERS})
+        assert server.refusals(body) == model_refusals(body) == set()
+
+
+@pytest.mark.parametrize(
+    "value", [[[[[1]]]], [{"a": {"b": {"c": 1}}}], ["a" * 4097], [list(range(257))]], ids=str
+)
+def test_the_model_refuses_the_same_parameters(server: Server, value: Any) -> None:
+    body = with_value("TrainingRun", "spec.dvc.params", {"a": value})
+    (told,) = model_refusals(body)
+    assert told.field == "spec.dvc.params.a"
+    assert server.refusals(body) != set()
 
 
 @pytest.mark.parametrize("kind", KINDS)

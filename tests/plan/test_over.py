@@ -9,6 +9,7 @@ import pytest
 from plan.builders import (
     BOUND,
     NOTHING,
+    SETTINGS,
     World,
     a_job,
     a_pod,
@@ -73,6 +74,13 @@ def test_a_finished_run_has_nothing_to_do_with_a_job_that_is(job: Object | None)
 def test_a_finished_run_is_deleted_when_its_ttl_is_over(ttl: int) -> None:
     run = a_run(finished(), ttlSecondsAfterFinished=ttl)
     assert World(run, a_job(None, complete())).plan() == Plan(delete_run=True)
+
+
+def test_the_operator_s_default_deletes_a_finished_run_that_names_no_ttl() -> None:
+    by_default = replace(SETTINGS, defaults={**SETTINGS.defaults, "ttlSecondsAfterFinished": 0})
+    assert World(a_run(finished()), settings=by_default).plan() == Plan(delete_run=True)
+    own = a_run(finished(), ttlSecondsAfterFinished=3600)
+    assert not World(own, settings=by_default).plan().delete_run
 
 
 def test_a_finished_run_is_looked_at_when_its_ttl_will_be_over() -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from plan.builders import SETTINGS, World, a_job, a_pod, a_run, complete, condition, failed
@@ -48,6 +48,10 @@ def test_a_job_that_is_not_ours_is_never_touched(world: World) -> None:
 @EVERY
 @given(worlds())
 def test_what_the_store_leaves_out_of_an_object_is_not_missed(world: World) -> None:
+    status = world.run.get("status", {})
+    told = status.get("observedGeneration") == objects.generation(world.run)
+    # Such a run is looked at live: its status is to be written once more.
+    assume(told or "completionTime" not in status)
     kept = replace(
         world,
         run=trimmed(TRAINING_RUN, world.run),

@@ -26,6 +26,7 @@ from retrain_operator.plan.schedule.types import (
     Seen,
     Situation,
 )
+from retrain_operator.runtime.trim import trimmed
 from seen import evidence
 
 RUN_SPEC = {"source": {"git": {"url": "https://git.example.com/team/iris.git"}}}
@@ -72,7 +73,7 @@ class Life:
             copy.deepcopy(self.schedule),
             cron_jobs=self.cron_jobs,
             checks=self.checks,
-            runs=[copy.deepcopy(run) for run in self.runs],
+            runs=[trimmed(TRAINING_RUN, run) for run in self.runs],
             lost=frozenset(begun - known),
         )
 
@@ -85,7 +86,7 @@ class Life:
         for action in decided.actions[:actions]:
             self._do(action)
         if status and actions >= len(decided.actions):
-            RetrainScheduleStatus.model_validate(decided.status)
+            RetrainScheduleStatus.model_validate(decided.status, extra="ignore")
             self.schedule["status"] = copy.deepcopy(decided.status)
         return decided
 

@@ -32,7 +32,7 @@ def test_a_new_process_is_alive_and_not_ready(health: Health) -> None:
 
 
 def test_a_listing_makes_it_ready(health: Health) -> None:
-    health.resynced()
+    health.resynced(set())
     assert health.ready
 
 
@@ -88,10 +88,42 @@ def test_of_many_writes_the_oldest_counts(health: Health, clock: Clock) -> None:
 
 
 def test_listings_that_do_not_come_are_a_problem(health: Health, clock: Clock) -> None:
-    health.resynced()
+    health.resynced(set())
     clock.now += MISSED_RESYNCS * PERIOD
     assert health.problem() is None
     clock.now += 1
     assert health.problem() == "the last full listing was 1801 s ago"
-    health.resynced()
+    health.resynced(set())
     assert health.problem() is None
+
+
+def test_a_listing_clears_what_was_written_of_an_object_that_is_gone(
+    health: Health, clock: Clock
+) -> None:
+    """The watch has missed its deletion, and so will never tell of it."""
+    health.wrote("a", 5)
+    health.wrote("b", 6)
+    clock.now += MAX_ECHO_SECONDS / 2
+    assert not health.doubtful
+    clock.now += 1
+    assert health.doubtful
+    health.resynced({"b"})
+    health.saw("b", 6)
+    assert not health.doubtful
+    clock.now += LATE
+    assert health.problem() is None
+
+
+def test_a_watch_that_is_silent_about_what_is_there_stays_a_problem(
+    health: Health, clock: Clock
+) -> None:
+    health.wrote("a", 5)
+    clock.now += LATE
+    health.resynced({"a"})
+    assert health.problem() is not None
+
+
+def test_an_api_server_that_was_set_back_is_a_problem_for_good(health: Health) -> None:
+    health.set_back("listed at version 3, and 9 was told before")
+    health.resynced(set())
+    assert "was restored from a backup" in str(health.problem())

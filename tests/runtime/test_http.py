@@ -37,14 +37,14 @@ def test_a_new_process_is_alive_and_not_ready() -> None:
 
 def test_a_process_that_has_listed_everything_is_ready() -> None:
     health = Health(600)
-    health.resynced()
+    health.resynced(set())
     assert answers(health, Metrics(), "/readyz") == [(200, "ok")]
 
 
 def test_a_process_that_should_be_started_anew_says_why() -> None:
     now = 0.0
     health = Health(600, lambda: now)
-    health.resynced()
+    health.resynced(set())
     now = 9999.0
     ((status, text),) = answers(health, Metrics(), "/healthz")
     assert status == 503

@@ -1,7 +1,9 @@
 """The store keeps the newest known version of everything, whatever order it is told in."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,12 +14,15 @@ from retrain_operator.kube import objects
 from retrain_operator.kube.objects import (
     CRON_JOB,
     JOB,
+    MAX_SPEC,
     POD,
     RETRAIN_SCHEDULE,
     TRAINING_RUN,
     Object,
 )
+from retrain_operator.plan.status import reason_of
 from retrain_operator.runtime.store import KINDS, Store, key_of, schedule_of
+from retrain_operator.runtime.trim import trimmed
 
 KEY = ("ml", "iris")
 
@@ -134,7 +139,10 @@ def test_the_pods_of_a_job_are_its_own_oldest_first() -> None:
 
 
 def listed(store: Store, items: list[Object], version: int, *namespaces: str) -> set[object]:
-    return {key_of(JOB, item) for item in store.replace(JOB, namespaces, items, version)}
+    """Keys of what was new in a full listing, or gone."""
+    new = [item for item in items if store.take(JOB, item) is not None]
+    uids = {objects.uid(item) for item in items}
+    return {key_of(JOB, item) for item in (*new, *store.close(JOB, namespaces, uids, version))}
 
 
 def test_a_listing_brings_what_was_missed_and_takes_what_is_gone() -> None:
@@ -232,7 +240,7 @@ def test_whatever_was_missed_or_came_late_a_listing_puts_right(
             # Taken later: in between the watch goes on.
             pages = (server.version, [*server.objects.values()])
         elif what == "take":
-            store.replace(JOB, [], pages[1], pages[0])
+            listed(store, pages[1], pages[0])
     assert {str(item) for item in store.all(JOB)} == {str(i) for i in server.objects.values()}
 
 
@@ -300,13 +308,55 @@ def test_an_object_whose_label_changes_is_kept_once() -> None:
     assert len(store.of_schedule(CRON_JOB, ("ml", "s-49"))) == 1
 
 
-def test_what_a_user_nested_too_deep_to_be_walked_is_kept_all_the_same() -> None:
+def test_what_a_user_nested_too_deep_to_be_walked_is_cut_and_the_rest_is_kept() -> None:
     deep: Object = {}
     for _ in range(5000):
         deep = {"x": deep}
     store, run = Store(), an_object(1)
-    run["spec"] = {"dvc": {"params": deep}}
+    run["spec"] = {"dvc": {"params": {"a": deep, "b": 1}}}
     store.put(TRAINING_RUN, run)
     found = store.run(KEY)
     assert found is not None
-    assert found["spec"]["dvc"]["params"]["x"]
+    assert found["spec"]["dvc"]["params"]["b"] == 1
+    assert len(json.dumps(found["spec"])) < 1000
+
+
+@pytest.mark.parametrize("value", ["x" * MAX_SPEC, [[]] * 10_000, [1] * 10_000], ids=len)
+def test_of_a_spec_that_is_too_large_only_what_can_be_changed_is_kept(value: Any) -> None:
+    store, run = Store(), an_object(1)
+    run["spec"] = {"source": {}, "cancel": True, "dvc": {"params": {"a": value}}}
+    store.put(TRAINING_RUN, run)
+    found = store.run(KEY)
+    assert found is not None
+    assert found["spec"] == {"cancel": True}
+    assert "spec: would take" in str(objects.too_large(found))
+    assert trimmed(TRAINING_RUN, found) == found
+
+
+def test_of_a_run_that_has_ended_little_is_kept() -> None:
+    store, run = Store(), an_object(1)
+    run["spec"] = {"source": {}, "ttlSecondsAfterFinished": 5, "dvc": {"params": {"a": "x"}}}
+    condition = {"type": "Succeeded", "status": "True", "reason": "Trained", "message": "m"}
+    run["status"] = {
+        "completionTime": "2026-11-26T12:00:00Z",
+        "conditions": [condition],
+        "metrics": [{"name": "f1", "value": "0.5"}],
+    }
+    store.put(TRAINING_RUN, run)
+    found = store.run(KEY)
+    assert found is not None
+    assert found["spec"] == {"ttlSecondsAfterFinished": 5}
+    assert set(found["status"]) == {"completionTime", "conditions"}
+    assert reason_of(found["status"]) == "Trained"
+
+
+def test_a_text_that_is_not_ours_is_kept_in_none_of_our_annotations() -> None:
+    store, run = Store(), an_object(1)
+    run["metadata"]["annotations"] = {
+        names.FIRING_ANNOTATION: "x" * 100_000,
+        names.JOB_UID_ANNOTATION: "uid",
+    }
+    store.put(TRAINING_RUN, run)
+    found = store.run(KEY)
+    assert found is not None
+    assert objects.annotations(found) == {names.JOB_UID_ANNOTATION: "uid"}

@@ -96,6 +96,10 @@ class TrainingRunStatus(ResultModel):
     """The version that was registered."""
 
 
+class Carried(ResultModel, extra="allow"):
+    """What is read from the status and written again: what a newer operator has added stays."""
+
+
 class RunSummary(ResultModel):
     """One run of the schedule."""
 
@@ -113,7 +117,7 @@ class RunSummary(ResultModel):
     """When it ended."""
 
 
-class Firing(ResultModel):
+class Firing(Carried):
     """A reason to train, once: its run's name is made of schedule, trigger, episode and retry."""
 
     episode: Annotated[str, StringConstraints(max_length=512)]
@@ -138,7 +142,7 @@ class Firing(ResultModel):
 Firings = Annotated[list[Firing], Field(max_length=MAX_FIRINGS, json_schema_extra=ATOMIC)]
 
 
-class TriggerStatus(ResultModel):
+class TriggerStatus(Carried):
     """What a trigger has seen, and what follows from it."""
 
     name: Annotated[str, StringConstraints(max_length=63)]
@@ -171,7 +175,7 @@ class TriggerStatus(ResultModel):
     """What is known of it, for the next look: prints of tags, or ids of data."""
 
 
-class LastCheck(ResultModel):
+class LastCheck(Carried):
     """The newest check whose report was read."""
 
     name: ObjectName

@@ -38,7 +38,7 @@ class _Structural:
     def of(self, schema: Schema) -> Schema:
         schema = self._resolved(schema)
         if not schema.keys() & {"type", "enum", "const", "x-kubernetes-int-or-string"}:
-            return dict(ANY)
+            return self._any(schema)
         made = {key: schema[key] for key in _KEPT if key in schema}
         made |= {key: value for key, value in schema.items() if key.startswith(_KUBERNETES)}
         if "const" in schema:
@@ -52,6 +52,14 @@ class _Structural:
         if "description" in made:
             made["description"] = _described(made["description"], schema.get("default"))
         return made | self._content(schema)
+
+    def _any(self, schema: Schema) -> Schema:
+        """What may be of any kind, with the limits for each kind."""
+        limits = {key: schema[key] for key in _KEPT if key in schema and key != "description"}
+        below: Schema = {
+            key: self.of(schema[key]) for key in ("items", "additionalProperties") if key in schema
+        }
+        return {**limits, **ANY, **below}
 
     def _content(self, schema: Schema) -> Schema:
         if "properties" in schema:
@@ -71,7 +79,7 @@ class _Structural:
         values = self.of(schema["additionalProperties"])
         made: Schema = {"additionalProperties": values}
         # CEL sees no map of values of any kind.
-        if (keys := schema.get("propertyNames")) and values != ANY:
+        if (keys := schema.get("propertyNames")) and not ANY.items() <= values.items():
             made[VALIDATIONS] = [*_key_rules(keys), *schema.get(VALIDATIONS, [])]
         return made
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from retrain_core.spec.base import (
     URL,
@@ -21,6 +21,7 @@ from retrain_core.spec.base import (
     SpecModel,
     Text,
 )
+from retrain_core.spec.parameter import ParameterValue
 from retrain_core.spec.pod import PodField
 from retrain_core.spec.rules import Rule
 
@@ -117,7 +118,7 @@ class DVC(SpecModel):
     """.dvc imports to refresh from their upstream before the run."""
     force: Annotated[list[Text], Field(max_length=64)] = []
     """Stages to run though nothing they depend on has changed."""
-    params: Annotated[dict[str, JsonValue], Field(max_length=256)] = {}
+    params: Annotated[dict[str, ParameterValue], Field(max_length=256)] = {}
     """Overrides by full key; a value takes the type of the one it replaces."""
     remote: Remote = Remote()
     """The DVC remote that data come from and artifacts go to."""
@@ -195,7 +196,7 @@ class Model(SpecModel):
 class Smoke(SpecModel):
     """What `retrain run --smoke` changes."""
 
-    params: Annotated[dict[str, JsonValue], Field(max_length=256)] = {}
+    params: Annotated[dict[str, ParameterValue], Field(max_length=256)] = {}
     """Overrides by full key, after those of dvc.params."""
     inputs: Annotated[dict[RelativePath, RelativePath], Field(max_length=64)] = {}
     """Input -> file or folder in the repository that takes its place."""

@@ -3,11 +3,11 @@
 Its models are left out: decoding them costs more than everything else the operator does.
 """
 
-import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlencode
 
 import aiohttp
@@ -15,17 +15,20 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import load_incluster_config, load_kube_config
 
+from retrain_operator.kube.decode import Take, listing, loads
 from retrain_operator.kube.errors import NotFound, Unavailable, error_of
 from retrain_operator.kube.objects import Kind, Object
 
 FIELD_MANAGER = "retrain-operator"
-PAGE = 100
-"""Objects in a page of a listing. More are hardly faster, and make the process larger for good."""
+PAGE = 20
+"""Objects in a page of a listing: each may have 1.5 MiB, and all of a page are held at once."""
 TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=10)
 CONNECTIONS = 32
 
 Observe = Callable[[str, Kind, int, float], None]
 """Told verb, kind, status code (0: no answer) and seconds of each request."""
+PutAside = Callable[[Kind, str, str], None]
+"""Told kind and NAMESPACE/NAME of an object that could not be taken as it is, and why."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,12 @@ async def configuration(kubeconfig: str | None = None) -> Configuration:
 class KubeClient:
     """Few verbs over plain dicts. Every method raises the errors of ``kube.errors``."""
 
-    def __init__(self, config: Configuration, observe: Observe | None = None) -> None:
+    def __init__(
+        self, config: Configuration, put_aside: PutAside, observe: Observe | None = None
+    ) -> None:
         self._config = config
         self._rest = RESTClientObject(config)
+        self._put_aside = put_aside
         self._observe = observe
 
     async def close(self) -> None:
@@ -75,12 +81,23 @@ class KubeClient:
         return any(resource["name"] == kind.plural for resource in found["resources"])
 
     async def list(
-        self, kind: Kind, namespace: str | None, *, labels: str = "", fields: str = ""
+        self,
+        kind: Kind,
+        namespace: str | None,
+        take: Take = lambda item: item,
+        *,
+        labels: str = "",
+        fields: str = "",
     ) -> AsyncIterator[Page]:
-        """Pages of all objects of ``kind``."""
+        """Pages of all objects of ``kind``, of each what ``take`` keeps."""
         query = {"limit": str(PAGE), "labelSelector": labels, "fieldSelector": fields}
+        aside = partial(self._put_aside, kind)
         while True:
-            found = await self._call("list", kind, kind.path(namespace), query=query)
+            found = await self._call(
+                *("list", kind, kind.path(namespace)),
+                query=query,
+                decode=lambda text: listing(text, take, aside),
+            )
             metadata = found["metadata"]
             yield Page(found["items"], int(metadata["resourceVersion"]))
             if not metadata.get("continue"):
@@ -137,6 +154,7 @@ class KubeClient:
         body: Object | None = None,
         query: dict[str, str] | None = None,
         media: str = "json",
+        decode: Callable[[str], Object] = loads,
     ) -> Object:
         method = _METHODS[verb]
         said = urlencode({key: value for key, value in (query or {}).items() if value})
@@ -161,10 +179,9 @@ class KubeClient:
         if code >= 300:
             raise error_of(f"{verb} {path}", code, content)
         try:
-            decoded: Object = json.loads(content)
-        except (ValueError, RecursionError) as error:
+            return decode(content.decode())
+        except ValueError as error:
             raise Unavailable(f"{verb} {path}", code, "NoJSON", str(error)) from error
-        return decoded
 
 
 _METHODS = {

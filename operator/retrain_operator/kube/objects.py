@@ -9,6 +9,11 @@ from retrain_core.spec.base import API_VERSION
 Object = dict[str, Any]
 """A Kubernetes object as its JSON."""
 
+LARGE_SPEC = "x-large-spec"
+"""Field of an object as we keep it: how much memory its spec would take, where that is left out."""
+MAX_SPEC = 512 * 1024
+"""Bytes, about, that a spec may take in memory: one operator holds those of a whole cluster."""
+
 Key = tuple[str, str]
 """Namespace and name of a TrainingRun; its Job has the same, its pods carry it as a label."""
 
@@ -81,6 +86,17 @@ def controller(item: Object) -> Object | None:
 def controlled_by(item: Object, owner: Object) -> bool:
     found = controller(item)
     return found is not None and found["uid"] == uid(owner)
+
+
+def too_large(item: Object) -> str | None:
+    """Why the spec of ``item`` was not kept; None: it was."""
+    weight = item.get(LARGE_SPEC)
+    if weight is None:
+        return None
+    return (
+        f"spec: would take {weight // 1024} KiB in memory, and may take {MAX_SPEC // 1024}:"
+        " keep long lists and texts in files of the repository"
+    )
 
 
 def being_deleted(item: Object) -> bool:

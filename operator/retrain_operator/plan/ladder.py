@@ -57,7 +57,8 @@ def _finished(s: Situation) -> Plan | None:
     completed = objects.moment(status.get("completionTime"))
     if completed is None:
         return None
-    ttl = s.seen.run["spec"].get("ttlSecondsAfterFinished")
+    field = "ttlSecondsAfterFinished"
+    ttl = s.seen.run["spec"].get(field, s.settings.defaults.get(field))
     left = None if ttl is None else completed + timedelta(seconds=ttl) - s.now
     if left is not None and left <= timedelta(0):
         return Plan(delete_run=True)

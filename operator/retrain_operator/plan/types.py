@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from retrain_core.build.job import TrainerSettings
 from retrain_core.defaults import effective_spec, problems_of
 from retrain_core.spec import TrainingRunSpec
+from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Object
 
 Status = dict[str, Any]
@@ -81,6 +82,8 @@ class Situation:
     @cached_property
     def problem(self) -> str | None:
         """Why the spec cannot be run; None: it can."""
+        if (large := objects.too_large(self.seen.run)) is not None:
+            return large
         try:
             _ = self.spec
         except ValidationError as error:

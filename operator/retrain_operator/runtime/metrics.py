@@ -1,5 +1,6 @@
 """What /metrics tells. One table: names, types, labels and help."""
 
+import logging
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Mapping
 
@@ -12,6 +13,7 @@ from retrain_operator.plan.status import reason_of
 from retrain_operator.runtime.queue import WorkQueue
 from retrain_operator.runtime.store import KINDS, Store
 
+logger = logging.getLogger(__name__)
 Queues = Mapping[Kind, WorkQueue[Key]]
 """The work, by the kind that is worked on."""
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -53,6 +55,16 @@ class Metrics:
             "Keys that the periodic listing found changed and the watch had not told.",
             registry=self.registry,
         )
+        self.aside = Counter(
+            "retrain_objects_put_aside_total",
+            "Times that an object could not be taken as it is; the log names it.",
+            ("resource",),
+            registry=self.registry,
+        )
+
+    def put_aside(self, kind: Kind, place: str, why: str) -> None:
+        self.aside.labels(kind.plural).inc()
+        logger.warning("put aside: %s", why, extra={"kind": kind.name, "key": place})
 
     def request(self, verb: str, kind: Kind, code: int, seconds: float) -> None:
         self.requests.labels(verb, kind.plural, str(code)).inc()

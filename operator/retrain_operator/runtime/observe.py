@@ -21,6 +21,13 @@ async def observe(client: KubeClient, store: Store, key: Key, now: datetime) -> 
     if run is None:
         return None
     finished = "completionTime" in (run.get("status") or {})
+    if finished and objects.generation(run) != run["status"].get("observedGeneration"):
+        # Its status is written once more, and the store has not all of it.
+        live = await client.get(TRAINING_RUN, *key)
+        if live is None or objects.uid(live) != objects.uid(run):
+            store.drop(TRAINING_RUN, run)
+            return None
+        run = live
     job = store.job(key)
     if job is None and not finished:
         # Absence in the store is no evidence: the run too may have been deleted, or ended.

@@ -27,7 +27,7 @@ from retrain_operator.runtime.http import serve
 from retrain_operator.runtime.metrics import Metrics, Queues
 from retrain_operator.runtime.queue import WorkQueue
 from retrain_operator.runtime.reconcile import Reconciler
-from retrain_operator.runtime.resync import resync
+from retrain_operator.runtime.resync import SetBack, resync
 from retrain_operator.runtime.store import Store, key_of, schedule_of
 from retrain_operator.runtime.watch import watch
 from retrain_operator.runtime.worker import work
@@ -35,6 +35,8 @@ from retrain_operator.runtime.worker import work
 logger = logging.getLogger(__name__)
 CRD_SECONDS = 60
 DRAIN_SECONDS = 20
+DOUBT_SECONDS = 20.0
+"""Between two listings that are made because the watch has not told of a write."""
 EARLY_RESYNCS = (5.0, 30.0)
 """Seconds. What is deleted between our first listing and kopf's own is told by no watch."""
 
@@ -50,7 +52,7 @@ async def run(config: Config, access: Configuration, stop: asyncio.Event) -> Non
         CannotStart: the CRD is not installed.
     """
     metrics = Metrics()
-    client = KubeClient(access, metrics.request)
+    client = KubeClient(access, metrics.put_aside, metrics.request)
     store: Store = Store()
     queues: Queues = {TRAINING_RUN: WorkQueue(), RETRAIN_SCHEDULE: WorkQueue()}
     health = Health(config.resync_seconds)
@@ -67,7 +69,7 @@ async def run(config: Config, access: Configuration, stop: asyncio.Event) -> Non
         for kind, queue in queues.items():
             for key in store.keys(kind):
                 queue.add(key)
-        health.resynced()
+        health.resynced(_uids(store))
         logger.info("%d TrainingRuns", store.count(TRAINING_RUN))
         # Before kopf, which ends every task that was started after it.
         workers = [
@@ -77,14 +79,18 @@ async def run(config: Config, access: Configuration, stop: asyncio.Event) -> Non
         ]
 
         async def list_again() -> int:
-            changed = await resync(client, store, config.namespaces)
+            try:
+                changed = await resync(client, store, config.namespaces)
+            except SetBack as error:
+                health.set_back(str(error))
+                raise
             for kind, item in changed:
                 _add(queues, kind, item)
-            health.resynced()
+            health.resynced(_uids(store))
             return len(changed)
 
-        workers.append(asyncio.create_task(_keep_resyncing(list_again, config, metrics)))
-        await watch(_teller(store, queues, health), config.namespaces, stop)
+        workers.append(asyncio.create_task(_keep_resyncing(list_again, health, config, metrics)))
+        await watch(_teller(store, queues, health), metrics.put_aside, config.namespaces, stop)
         # Kopf takes the signals to itself.
         stop.set()
         await _drain(queues)
@@ -152,16 +158,31 @@ async def _list_until_done(client: KubeClient, store: Store, namespaces: list[st
 
 
 async def _keep_resyncing(
-    list_again: Callable[[], Awaitable[int]], config: Config, metrics: Metrics
+    list_again: Callable[[], Awaitable[int]], health: Health, config: Config, metrics: Metrics
 ) -> None:
     for seconds in itertools.chain(EARLY_RESYNCS, itertools.repeat(config.resync_seconds)):
-        await asyncio.sleep(seconds * random.uniform(0.9, 1.1))  # noqa: S311
+        await _due(seconds * random.uniform(0.9, 1.1), health)  # noqa: S311
         try:
             metrics.repairs.inc(await list_again())
         except ApiError as error:
             logger.warning("the listing failed and is made again later: %s", error)
+        except SetBack as error:
+            logger.warning("the API server was restored from a backup; /healthz says so: %s", error)
         except Exception:
             logger.exception("a fault of the operator")
+
+
+async def _due(seconds: float, health: Health) -> None:
+    """Wait so long; not to the end where only a listing can tell what became of an object."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    await asyncio.sleep(min(seconds, DOUBT_SECONDS))
+    while loop.time() < end and not health.doubtful:
+        await asyncio.sleep(min(1.0, max(end - loop.time(), 0)))
+
+
+def _uids(store: Store) -> set[str]:
+    return {*store.uids(TRAINING_RUN), *store.uids(RETRAIN_SCHEDULE)}
 
 
 async def _drain(queues: Queues) -> None:

@@ -3,7 +3,7 @@
 It may lag behind the API server; what is absent from it may exist all the same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from retrain_core import names
@@ -48,6 +48,7 @@ class Store:
         """Uid and last version of what was dropped since the last full listing."""
         self._keys: dict[Kind, dict[str, Key]] = {kind: {} for kind in KINDS}
         """By uid: a label, and with it the key, may change."""
+        self._newest = dict.fromkeys(KINDS, 0)
         self._written: dict[str, datetime] = {}
         """By uid, of the runs that are known."""
         self._scheduled: dict[Kind, dict[Key, dict[str, Object]]] = {
@@ -59,6 +60,7 @@ class Store:
         """Keep ``item`` unless something newer is known; returns its key."""
         key, uid, version = key_of(kind, item), objects.uid(item), objects.version(item)
         known = self._known(kind, uid)
+        self._newest[kind] = max(self._newest[kind], version)
         if version <= self._gone[kind].get(uid, -1):
             return key
         if known is None or objects.version(known) <= version:
@@ -85,37 +87,48 @@ class Store:
         """Forget ``item``; returns its key."""
         uid = objects.uid(item)
         self._gone[kind][uid] = objects.version(item)
+        self._newest[kind] = max(self._newest[kind], objects.version(item))
         self._written.pop(uid, None)
         if (known := self._known(kind, uid)) is not None:
             self._remove(kind, known)
         return key_of(kind, item)
 
-    def replace(
-        self, kind: Kind, namespaces: Iterable[str], listed: Iterable[Object], version: int
-    ) -> list[Object]:
-        """Take a full listing of ``kind`` made at ``version``; returns what was new in it or gone.
+    def take(self, kind: Kind, item: Object) -> Object | None:
+        """Take ``item`` from a listing; what is kept of it if it was new, else None."""
+        known = self._known(kind, objects.uid(item))
+        if known is not None and objects.version(item) <= objects.version(known):
+            return None
+        self.put(kind, item)
+        return self._known(kind, objects.uid(item))
 
-        ``namespaces`` are those it covers; empty: all. What is newer than the listing stays, and
-        what was dropped while it was made stays away.
+    def close(
+        self, kind: Kind, namespaces: Iterable[str], listed: Collection[str], version: int
+    ) -> list[Object]:
+        """Drop what a full listing of ``kind`` made at ``version`` has not; returns that.
+
+        ``listed`` are the uids that were taken from it; ``namespaces`` are those it covers; empty:
+        all. What is newer than the listing stays, and what was dropped while it was made stays
+        away.
         """
-        changed = []
-        uids = set()
-        for item in listed:
-            uids.add(objects.uid(item))
-            known = self._known(kind, objects.uid(item))
-            if objects.version(item) <= self._gone[kind].get(objects.uid(item), -1):
-                continue
-            if known is None or objects.version(known) < objects.version(item):
-                self.put(kind, item)
-                changed.append(item)
         covered = set(namespaces)
-        for item in self.all(kind):
-            gone = objects.uid(item) not in uids and objects.version(item) <= version
-            if gone and (not covered or objects.namespace(item) in covered):
-                self.drop(kind, item)
-                changed.append(item)
+        gone = [
+            item
+            for item in self.all(kind)
+            if objects.uid(item) not in listed
+            and objects.version(item) <= version
+            and (not covered or objects.namespace(item) in covered)
+        ]
+        for item in gone:
+            self.drop(kind, item)
         self._gone[kind].clear()
-        return changed
+        return gone
+
+    def newest(self, kind: Kind) -> int:
+        """The highest version of ``kind`` that anybody has told of."""
+        return self._newest[kind]
+
+    def uids(self, kind: Kind) -> Collection[str]:
+        return self._keys[kind].keys()
 
     def run(self, key: Key) -> Object | None:
         """The TrainingRun of ``key``: the youngest where one has replaced another."""

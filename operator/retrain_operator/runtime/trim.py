@@ -1,8 +1,11 @@
 """What of each object the operator reads, and so keeps: there are many, and they are large.
 
-Keys are those of the shapes, so that equal ones are one string in memory.
+Keys are those of the shapes, so that equal ones are one string in memory. No object is larger here
+than ours have to be, whatever its tenant has written: a spec that is too large, or a text that is
+not ours, is left out, and so is what is nested deeper than any field of ours.
 """
 
+import json
 import sys
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,6 +15,8 @@ from retrain_core.build.cronjob import CLOCK_FIELDS, HASH_ANNOTATION
 from retrain_operator.kube.objects import (
     CRON_JOB,
     JOB,
+    LARGE_SPEC,
+    MAX_SPEC,
     POD,
     RETRAIN_SCHEDULE,
     TRAINING_RUN,
@@ -20,7 +25,11 @@ from retrain_operator.kube.objects import (
 )
 
 LEVELS: Final = 30
-"""Users nest as deep as they like; our own fields do not."""
+"""Of what is kept whole."""
+MAX_ANNOTATION: Final = 8 * 1024
+"""Characters; of those that are ours none is longer."""
+_MEMBER: Final = 64
+"""Bytes that a member of a list or a map takes beside what it says, about."""
 _WHOLE: Final = None
 _Shape = Mapping[str, "_Shape"] | list["_Shape"] | None
 """Fields and what is kept of each; a list: of each item; None: everything."""
@@ -48,6 +57,25 @@ def _metadata(labels: tuple[str, ...], annotations: tuple[str, ...]) -> _Shape:
     }
 
 
+_STAYS: Final[_Shape] = dict.fromkeys(("suspend", "cancel", "ttlSecondsAfterFinished"), _WHOLE)
+"""Of a run's spec, when there is nothing to start from it any more."""
+_ENDED: Final[_Shape] = {
+    **dict.fromkeys(("observedGeneration", "startTime", "completionTime", "jobUID"), _WHOLE),
+    "conditions": [dict.fromkeys(("type", "status", "reason"), _WHOLE)],
+    "trigger": {"name": _WHOLE},
+    "model": dict.fromkeys(("version", "promoted", "previousVersion"), _WHOLE),
+}
+"""Of the status of a run that has ended: of these there are the most."""
+_TOO_LARGE: Final[Mapping[Kind, _Shape]] = {
+    TRAINING_RUN: _STAYS,
+    RETRAIN_SCHEDULE: {
+        "suspend": _WHOLE,
+        "triggers": [{"name": _WHOLE, "cron": _WHOLE}],
+        "runTemplate": {"spec": {}},
+    },
+}
+"""Of a spec that is too large."""
+
 _KEPT: Final[Mapping[Kind, _Shape]] = {
     TRAINING_RUN: {
         "apiVersion": _WHOLE,
@@ -63,6 +91,7 @@ _KEPT: Final[Mapping[Kind, _Shape]] = {
         ),
         "spec": _WHOLE,
         "status": _WHOLE,
+        LARGE_SPEC: _WHOLE,
     },
     RETRAIN_SCHEDULE: {
         "apiVersion": _WHOLE,
@@ -70,6 +99,7 @@ _KEPT: Final[Mapping[Kind, _Shape]] = {
         "metadata": _metadata((), ()),
         "spec": _WHOLE,
         "status": _WHOLE,
+        LARGE_SPEC: _WHOLE,
     },
     CRON_JOB: {
         "metadata": _metadata((names.SCHEDULE_LABEL, names.TRIGGER_LABEL), (HASH_ANNOTATION,)),
@@ -105,7 +135,20 @@ _KEPT: Final[Mapping[Kind, _Shape]] = {
 def trimmed(kind: Kind, item: Object) -> Object:
     """A copy of ``item`` with what is read of its kind."""
     found: Object = _cut(item, _KEPT[kind])
+    annotations = found["metadata"].get("annotations") or {}
+    for name in [name for name, text in annotations.items() if len(text) > MAX_ANNOTATION]:
+        del annotations[name]
+    if kind is TRAINING_RUN and "completionTime" in (found.get("status") or {}):
+        return {**found, **_cut(found, {"spec": _STAYS, "status": _ENDED})}
+    if kind in _TOO_LARGE and (weight := _weight(found.get("spec"))) > MAX_SPEC:
+        return {**found, "spec": _cut(found["spec"], _TOO_LARGE[kind]), LARGE_SPEC: weight}
     return found
+
+
+def _weight(content: Any) -> int:
+    """Bytes that ``content`` takes in memory, about."""
+    text = json.dumps(content)
+    return len(text) + _MEMBER * sum(map(text.count, "[{,"))
 
 
 def _cut(value: Any, shape: _Shape) -> Any:
@@ -117,9 +160,13 @@ def _cut(value: Any, shape: _Shape) -> Any:
 
 
 def _shared(value: Any, levels: int = LEVELS) -> Any:
-    """``value`` with its keys shared, in so many levels."""
-    if levels == 0:
-        return value
+    """``value`` with its keys and words shared, and nothing deeper than so many levels."""
+    if isinstance(value, dict | list) and levels == 0:
+        return None
     if isinstance(value, dict):
         return {sys.intern(key): _shared(item, levels - 1) for key, item in value.items()}
-    return [_shared(item, levels - 1) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_shared(item, levels - 1) for item in value]
+    if isinstance(value, str) and len(value) < _MEMBER and value.isidentifier():
+        return sys.intern(value)
+    return value

@@ -8,12 +8,14 @@ import asyncio
 import itertools
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import kopf
 
 from retrain_core import names
-from retrain_operator.kube.client import PAGE
+from retrain_operator.kube.client import PAGE, PutAside
 from retrain_operator.kube.objects import (
     CRON_JOB,
     JOB,
@@ -23,6 +25,7 @@ from retrain_operator.kube.objects import (
     Kind,
     Object,
 )
+from retrain_operator.runtime.guard import guarded
 
 Told = Callable[[Kind, Object, bool], None]
 """Told kind, object, and whether it is gone."""
@@ -49,6 +52,40 @@ class _NoDiff(kopf.DiffBaseStorage):
 
     def store(self, **_: Any) -> None:
         return
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Session(kopf.AiohttpSession):
+    """Kopf asks for credentials again when they are refused, and gives up if they are the same."""
+
+    info: kopf.ConnectionInfo
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Session) and self.info == other.info
+
+    def __hash__(self) -> int:
+        return hash(self.info)
+
+
+def _session(
+    info: kopf.ConnectionInfo, response: type[aiohttp.ClientResponse]
+) -> kopf.AiohttpSession:
+    """What kopf itself would make of ``info``, with responses of our own."""
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
+        headers=info.as_http_headers(),
+        proxy=info.proxy_url,
+        trust_env=info.trust_env,
+        response_class=response,
+    )
+    return _Session(
+        server=info.server,
+        priority=info.priority,
+        default_namespace=info.default_namespace,
+        expiration=info.expiration,
+        aiohttp_session=session,
+        info=info,
+    )
 
 
 class _Backoffs:
@@ -85,15 +122,22 @@ def settings() -> kopf.OperatorSettings:
 
 async def watch(
     told: Told,
+    put_aside: PutAside,
     namespaces: list[str],
     stop: asyncio.Event,
 ) -> None:
-    """Tell of every object of the watched kinds until ``stop`` is set."""
-    registry = kopf.OperatorRegistry()
+    """Tell of every object of the watched kinds until ``stop`` is set.
 
+    What cannot be told is told to ``put_aside``.
+    """
+    registry = kopf.OperatorRegistry()
+    response = guarded({kind.plural: kind for kind, _ in WATCHED}, put_aside)
+
+    # A coroutine: a session is of the loop that it is made in.
     @kopf.on.login(registry=registry)
-    def _login(**known: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_with_service_account(**known) or kopf.login_with_kubeconfig(**known)
+    async def _login(**known: Any) -> kopf.AiohttpSession | None:
+        found = kopf.login_with_service_account(**known) or kopf.login_with_kubeconfig(**known)
+        return _session(found, response) if found else None
 
     for kind, _selector in WATCHED:
         _register(registry, kind, told)

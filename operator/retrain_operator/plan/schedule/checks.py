@@ -56,7 +56,7 @@ def last_check(s: Situation) -> LastCheck | None:
         time, name = _place(new[-1])
         return LastCheck.model_validate({"name": name, "time": time})
     said = s.seen.status.get("lastCheck")
-    return LastCheck.model_validate(said) if said else None
+    return LastCheck.model_validate(said, extra="allow") if said else None
 
 
 def read(s: Situation, states: States) -> States:
@@ -68,9 +68,21 @@ def read(s: Situation, states: States) -> States:
             state = states.get(evidence.trigger)
             # One of a check that was made before the trigger became another says nothing.
             if state is not None and state.about == evidence.about:
-                now = _read(state, evidence, by_name[evidence.trigger], check)
+                now = _contained(state, evidence, by_name[evidence.trigger], check)
                 states = {**states, evidence.trigger: now}
     return states
+
+
+def _contained(
+    state: TriggerStatus, evidence: Evidence, trigger: Trigger, check: Check
+) -> TriggerStatus:
+    """``state`` after a look, whatever the report says: it is not ours, and others wait."""
+    try:
+        return _read(state, evidence, trigger, check)
+    except Exception as error:
+        said = f"check {objects.name(check.job)} reports what cannot be judged: {error!r}"
+        failed = {"reason": str(Finding.CHECK_FAILED), "message": sentence(said, MAX_SENTENCE)}
+        return state.model_copy(update=failed)
 
 
 def surplus_checks(s: Situation) -> Iterator[Action]:
@@ -128,7 +140,7 @@ def _read(
         return state.model_copy(update={**said, "reason": evidence.unseen.reason, "message": words})
     try:
         verdict = judge(evidence, trigger, state.known)
-    except ValueError:
+    except (ValueError, ArithmeticError):
         # Of another kind than the trigger, or no evidence of such a look: anybody may forge one.
         return state
     if verdict is None:

@@ -33,7 +33,7 @@ def origin_of(run: Object, schedule: Schedule) -> Origin | None:
     if said is None:
         return None
     try:
-        origin = Origin.model_validate_json(said)
+        origin = Origin.model_validate_json(said, extra="ignore")
     except ValidationError:
         return None
     return origin if objects.name(run) == _name(schedule, origin) else None

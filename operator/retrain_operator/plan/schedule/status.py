@@ -14,11 +14,17 @@ from retrain_operator.plan.schedule.checks import failure_of, last_check, unread
 from retrain_operator.plan.schedule.clocks import last_tick, next_tick
 from retrain_operator.plan.schedule.concurrency import active
 from retrain_operator.plan.schedule.history import ended_well, has_finished
-from retrain_operator.plan.schedule.triggers import States
+from retrain_operator.plan.schedule.triggers import States, unreadable
 from retrain_operator.plan.schedule.types import Situation
 from retrain_operator.plan.status import condition, reason_of, sentence
 from retrain_operator.plan.types import Status
 
+UNREADABLE = "StateUnreadable"
+"""Reason of a trigger that is left alone."""
+_UNREADABLE = (
+    "a newer version of the operator has written what is known of it here, and this one cannot"
+    " read it: update the operator, or give the trigger another name to begin anew."
+)
 _CARRIED = (
     "lastRun",
     "lastSuccessfulRun",
@@ -83,22 +89,26 @@ def _checked(s: Situation, states: States) -> list[Object]:
     """Whether the last check could look at all that it is for."""
     if s.problem is not None:
         return [found for found in [objects.any_condition(s.seen.schedule, "Checked")] if found]
-    if not states:
+    left = unreadable(s.seen.schedule)
+    if not states and not left:
         return []
     new = unread(s.seen.schedule, s.seen.checks)
     failure = failure_of(new[-1]) if new else None
     blind = [
-        (state.reason, f"{name}: {state.message}")
-        for name, state in states.items()
-        if not could_look(state.reason)
+        *((UNREADABLE, f"{name}: {_UNREADABLE}") for name in left),
+        *(
+            (state.reason, f"{name}: {state.message}")
+            for name, state in states.items()
+            if not could_look(state.reason)
+        ),
     ]
     if failure is not None:
         said = f"{failure}. {REMEDIES[Finding.CHECK_FAILED]}"
         return [_condition(s, "Checked", "False", Finding.CHECK_FAILED, said)]
-    if not new and (before := objects.any_condition(s.seen.schedule, "Checked")) is not None:
-        return [before]
-    if not new:
-        return [_condition(s, "Checked", "Unknown", "NotYet", "no check has ended yet")]
+    if not new and not left:
+        before = objects.any_condition(s.seen.schedule, "Checked")
+        unknown = ("Checked", "Unknown", "NotYet", "no check has ended yet")
+        return [before or _condition(s, *unknown)]
     if blind:
         said = "; ".join(words for _, words in blind)
         return [_condition(s, "Checked", "False", str(blind[0][0]), said)]
@@ -106,6 +116,9 @@ def _checked(s: Situation, states: States) -> list[Object]:
 
 
 def _trigger(s: Situation, trigger: Trigger, states: States) -> Object:
+    if trigger.cron is None and trigger.name not in states:
+        said = unreadable(s.seen.schedule)[trigger.name]
+        return {**said, "type": trigger.type, "reason": UNREADABLE, "message": _UNREADABLE}
     if trigger.cron is None:
         unseen = {} if states[trigger.name].reason else {"message": "no check has ended yet."}
         return {**plain(states[trigger.name]), **unseen}

@@ -12,10 +12,17 @@ States = dict[str, TriggerStatus]
 
 
 def states(s: Situation) -> States:
-    """As the status has them; one that has become about something else begins anew."""
+    """As the status has them; one that has become about something else begins anew.
+
+    One that the status has in words of another version is left out: nothing is looked at or
+    started for it, and what is known of it stays as it is.
+    """
     told = stored(s.seen.schedule)
+    unread = unreadable(s.seen.schedule)
     found: States = {}
     for trigger in looked_at(s.spec.triggers):
+        if trigger.name in unread:
+            continue
         fresh = TriggerStatus(
             name=trigger.name, type=trigger.type, about=about(trigger, s.run_spec)
         )
@@ -25,16 +32,31 @@ def states(s: Situation) -> States:
 
 
 def stored(schedule: Object) -> States:
-    """Whatever its status says, also of triggers that the spec no longer has."""
-    found: States = {}
-    for said in (schedule.get("status") or {}).get("triggers") or ():
+    """Whatever its status says, also of triggers that the spec no longer has.
+
+    Fields of a newer version of this operator are carried along.
+    """
+    return {state.name: state for said in _told(schedule) if (state := _state(said)) is not None}
+
+
+def unreadable(schedule: Object) -> dict[str, Object]:
+    """What its status says of triggers in words of another version, by their names."""
+    return {str(said.get("name")): said for said in _told(schedule) if _state(said) is None}
+
+
+def _told(schedule: Object) -> list[Object]:
+    return (schedule.get("status") or {}).get("triggers") or []
+
+
+def _state(said: Object) -> TriggerStatus | None:
+    # Scores are shown and nothing more: a new word among them decides nothing.
+    shown = {key: value for key, value in said.items() if key != "scores"}
+    for content in (said, shown):
         try:
-            state = TriggerStatus.model_validate(said)
+            return TriggerStatus.model_validate(content, extra="allow")
         except ValidationError:
-            # Of another version of this operator.
             continue
-        found[state.name] = state
-    return found
+    return None
 
 
 def kept_while_suspended(states: States) -> States:

@@ -152,6 +152,8 @@ class Situation:
     @cached_property
     def problem(self) -> str | None:
         """Why nothing can be started from the spec; None: it can."""
+        if (large := objects.too_large(self.seen.schedule)) is not None:
+            return large
         if _size(self.seen.run_template) > MAX_TEMPLATE:
             return f"spec.runTemplate: must not be larger than {MAX_TEMPLATE // 1024} KiB"
         try:
