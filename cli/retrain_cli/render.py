@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from retrain_cli.manifest import parsed, read_text
 from retrain_cli.printable import as_json, as_yaml, print_failure
 from retrain_core.build.check import build_check
-from retrain_core.build.cronjob import HASH_ANNOTATION, Schedule, build_cron_job
+from retrain_core.build.cronjob import Schedule, build_cron_job
 from retrain_core.build.job import Owner, TrainerSettings, build_job
 from retrain_core.defaults import DefaultsError, check_defaults, effective_spec, problems_of
 from retrain_core.evidence import looked_at
@@ -71,7 +71,7 @@ def _rendered(
         # The owner's uid is known once it exists; without it all can also be created by hand.
         del item["metadata"]["ownerReferences"]
         # The operator would take it for one that a deleted schedule has let go.
-        item["metadata"].get("annotations", {}).pop(HASH_ANNOTATION, None)
+        item["metadata"].pop("annotations", None)
     return made
 
 

@@ -214,7 +214,8 @@ _ROWS = (
         Reason.JOB_LOST,
         91,
         True,
-        "Somebody deleted the run's Job: create the run again under another name.",
+        "Somebody deleted the run's Job, or no operator ran for longer than its jobTTLSeconds:"
+        " see the run in MLflow, or create it again under another name.",
     ),
 )
 

@@ -124,9 +124,13 @@ def test_the_job_makes_one_attempt_at_a_time_and_repeats_only_what_may_help(spec
     assert (job["parallelism"], job["completions"]) == (1, 1)
     assert job["podReplacementPolicy"] == "Failed"
     assert job["backoffLimit"] == spec.get("retries", 2)
-    disrupted, final = job["podFailurePolicy"]["rules"]
-    assert (disrupted["action"], final["action"]) == ("Ignore", "FailJob")
-    assert final["onExitCodes"] == {"operator": "In", "values": FINAL_EXIT_CODES}
+    disrupted, *final = job["podFailurePolicy"]["rules"]
+    assert [rule["action"] for rule in (disrupted, *final)] == ["Ignore", "FailJob", "FailJob"]
+    # An injected container that ends with such a code is none of ours.
+    assert [rule["onExitCodes"] for rule in final] == [
+        {"containerName": container, "operator": "In", "values": FINAL_EXIT_CODES}
+        for container in ("source", "train")
+    ]
     assert job.get("activeDeadlineSeconds") == spec.get("timeoutSeconds")
     assert job.get("suspend", False) == ("queueName" in spec)
     assert "ttlSecondsAfterFinished" not in job

@@ -60,7 +60,8 @@ class Call:
         if self.resource == "events":
             return f"{what} {self.body.get('reason', '')}"
         if self.verb == "patch":
-            said = self.body.get("spec") or sorted(self.body["metadata"]["annotations"])
+            marks = self.body["metadata"].get("annotations")
+            said = sorted(marks) if marks else self.body["spec"]
             return f"{what} {json.dumps(said)}"
         return what
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from control_plane.api import Api
 from control_plane.live import Live, until
+from retrain_core import names
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Kind, Object
 from retrain_operator.plan.ownership import owns
@@ -15,6 +16,7 @@ from retrain_operator.plan.status import reason_of
 
 TRAINING = {
     "source": {"git": {"url": "https://git.example/iris.git"}},
+    "model": {"name": "iris"},
     # Nobody schedules the pods but the tests.
     "pod": {"schedulerName": "nobody"},
 }
@@ -91,17 +93,16 @@ class Space:
         await self.until(named, f"{name} has a pod")
 
     async def ended(self, reason: str, name: str = "iris") -> None:
-        """Wait until the run has ended so, and its Job is marked for its time or gone."""
+        """Wait until the run has ended so and is marked, and its Job has its time or is gone."""
         await self.reads(reason, name)
         assert self.status(name)["completionTime"]
 
         def tidy() -> bool:
             job, run = self.job(name), self.run(name)
-            return (
-                job is None
-                or run is None
-                or not owns(run, job)
-                or "ttlSecondsAfterFinished" in job["spec"]
-            )
+            if run is None:
+                return True
+            left = job is not None and owns(run, job)
+            cared = not left or "ttlSecondsAfterFinished" in (job or {})["spec"]
+            return cared and names.ENDED_ANNOTATION in objects.annotations(run)
 
-        await self.until(tidy, f"the Job of {name} is looked after")
+        await self.until(tidy, f"{name} is marked and its Job is looked after")

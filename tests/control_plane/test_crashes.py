@@ -43,7 +43,7 @@ USUAL = [
     "create events Training",
     "patch trainingruns/status Trained",
     "create events Trained",
-    'patch jobs {"ttlSecondsAfterFinished": 86400}',
+    'patch trainingruns ["retrain.dev/ended"]',
 ]
 USUAL_OF_SCHEDULE = [
     "patch cronjobs suspend=False",

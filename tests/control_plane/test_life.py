@@ -6,7 +6,7 @@ import pytest
 
 from control_plane import node
 from control_plane.api import Answered
-from control_plane.scenarios import foreign_job, queued
+from control_plane.scenarios import foreign_job, queued, trained
 from control_plane.space import Space
 from control_plane.world import World, side_by_side
 from retrain_operator.kube import objects
@@ -179,8 +179,7 @@ async def test_kueue_alone_suspends_and_starts_a_queued_run(world: World) -> Non
     job = space.job()
     assert job
     assert objects.labels(job)["kueue.x-k8s.io/queue-name"] == "team"
-    patches = [label for label in operator.proxy.writes() if label.startswith("patch jobs")]
-    assert patches == ['patch jobs {"ttlSecondsAfterFinished": 86400}']
+    assert not [label for label in operator.proxy.writes() if label.startswith("patch jobs")]
 
 
 async def test_a_queued_run_that_kueue_stops_waits_for_its_turn_again(world: World) -> None:
@@ -208,3 +207,41 @@ async def test_suspending_a_queued_run_only_withholds_its_job(world: World) -> N
     assert job
     assert job["spec"]["suspend"] is True
     assert not [label for label in operator.proxy.writes() if label.startswith("patch jobs")]
+
+
+async def test_runs_that_had_ended_train_nothing_when_they_are_restored_from_a_backup(
+    world: World,
+) -> None:
+    """Backups, and `kubectl get -o yaml | kubectl create`, bring objects without their status."""
+    space, operator = await world.settled_in()
+    await trained(space)
+    await space.create_run("failed", cancel=True)
+    await space.ended("Cancelled", "failed")
+    backup = [await space.api.get(TRAINING_RUN, space.name, name) for name in ("iris", "failed")]
+    for name in ("iris", "failed"):
+        await space.api.delete(TRAINING_RUN, space.name, name)
+    await space.until(lambda: not any(map(space.all, (TRAINING_RUN, JOB))), "all is gone")
+    for item in backup:
+        assert item
+        metadata = {key: item["metadata"][key] for key in ("name", "annotations")}
+        spec = {**item["spec"], "cancel": False}
+        await space.api.create(TRAINING_RUN, space.name, {"metadata": metadata, "spec": spec})
+    await space.ended("Trained")
+    await space.ended("Cancelled", "failed")
+    assert "nothing is trained again" in space.message()
+    for name, item in zip(("iris", "failed"), backup, strict=True):
+        assert item
+        assert space.status(name)["completionTime"] == item["status"]["completionTime"]
+    assert operator.proxy.count("create", "jobs") == 1
+
+
+async def test_what_an_apply_or_a_replace_leaves_out_is_marked_again(world: World) -> None:
+    """The mark is the operator's alone: it is in nobody's manifest."""
+    space, _ = await world.settled_in()
+    run = await space.create_run(cancel=True)
+    await space.ended("Cancelled")
+    metadata = {"annotations": {"retrain.dev/ended": None}}
+    await space.api.patch(TRAINING_RUN, space.name, "iris", {"metadata": metadata})
+    await space.live.catch_up(space.name)
+    await space.ended("Cancelled")
+    assert (space.run() or {})["metadata"]["generation"] == run["metadata"]["generation"]

@@ -1,5 +1,8 @@
 """Schedules and their clocks while no operator lives, mended, renamed, and misused."""
 
+import copy
+import json
+
 import pytest
 
 from control_plane import node, schedules
@@ -257,3 +260,83 @@ async def test_what_is_told_of_a_schedule(world: World) -> None:
     events = await space.api.list(EVENT, space.name)
     notes = [event.get("note", "") for event in events if event.get("reason") == "RunStarted"]
     assert notes == ["iris-1: trigger weekly: started by hand from the CronJob"]
+
+
+async def test_a_clock_that_somebody_changed_is_put_right_and_told_whether_an_operator_lived(
+    world: World,
+) -> None:
+    """Each later tick would run what was put there, with the team's credentials."""
+    space, operator = await world.settled_in()
+    release = {"name": "release", "release": {"tagPattern": "v*"}}
+    await create_schedule(space, schedules.WEEKLY, release)
+    await ready(space)
+    before = {name: (await clock(space, name))["spec"] for name in (CLOCK, "iris-check")}
+
+    async def change(name: str) -> None:
+        pod = copy.deepcopy(before[name]["jobTemplate"]["spec"]["template"]["spec"])
+        pod["containers"][0]["image"] = "evil.example/backdoor:1"
+        pod["initContainers"].append({**pod["containers"][0], "name": "another"})
+        pod["hostNetwork"] = True
+        template = {"spec": {"template": {"spec": pod}}}
+        changed = await space.api.patch(
+            CRON_JOB,
+            space.name,
+            name,
+            {
+                "metadata": {"labels": {"retrain.dev/trigger": "other"}},
+                "spec": {"jobTemplate": template, "failedJobsHistoryLimit": 1},
+            },
+        )
+        assert "evil" in str(changed["spec"])
+        await space.live.catch_up(space.name)
+
+    def right() -> bool:
+        items = {objects.name(item): item for item in space.all(CRON_JOB)}
+        kept = all(
+            objects.labels(item)["retrain.dev/trigger"] != "other" for item in items.values()
+        )
+        return kept and {name: item["spec"] for name, item in items.items()} == before
+
+    await change(CLOCK)
+    await space.until(right, "the clock is as it was")
+    operator.kill()
+    await change(CLOCK)
+    await change("iris-check")
+    operator.start()
+    await space.until(right, "both are as they were")
+    await operator.ready()
+    events = await space.api.list(EVENT, space.name)
+    notes = {event["note"] for event in events if event["reason"] == "CronJobRepaired"}
+    assert "CronJob iris-weekly was changed by somebody and is as the spec says again" in notes
+
+
+async def test_what_only_looks_like_the_schedule_s_is_neither_recorded_nor_deleted(
+    world: World,
+) -> None:
+    space, _ = await world.settled_in()
+    await create_schedule(space)
+    await ready(space)
+    made = await clock(space)
+    kept = {key: made["metadata"][key] for key in ("labels", "annotations")}
+    copied = {"metadata": {"name": "my-own-copy", **kept}, "spec": made["spec"]}
+    await space.api.create(CRON_JOB, space.name, copied)
+    job = foreign_job()
+    template = {"spec": {**TRAINING, "source": {"git": {"url": "https://evil.example/x.git"}}}}
+    owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": CLOCK, "controller": True}
+    job["metadata"] = {
+        "name": "forged",
+        "labels": kept["labels"],
+        "annotations": {"retrain.dev/run-template": json.dumps(template)},
+        "ownerReferences": [{**owner, "uid": objects.uid(made)}],
+    }
+    await space.api.create(JOB, space.name, job)
+    await tick(space, "iris-1")
+    await is_recorded(space, "iris-1")
+    await space.api.delete(RETRAIN_SCHEDULE, space.name, "iris", "Orphan")
+
+    def let_go() -> bool:
+        return CLOCK not in [objects.name(item) for item in space.all(CRON_JOB)]
+
+    await space.until(let_go, "the schedule's own clock is gone")
+    assert [objects.name(item) for item in space.all(CRON_JOB)] == ["my-own-copy"]
+    assert [objects.name(run) for run in space.all(TRAINING_RUN)] == ["iris-1"]

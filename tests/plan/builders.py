@@ -1,6 +1,7 @@
 """Runs, Jobs, pods and events of one moment, and what is planned for them."""
 
 import copy
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from retrain_core import names
 from retrain_core.build.job import Owner, TrainerSettings, build_job
 from retrain_core.defaults import effective_spec
 from retrain_core.outcome import Reason
@@ -60,8 +62,10 @@ def ago(seconds: float) -> str:
 def a_run(
     status: Object | None = None, *, generation: int = 1, release: str = "", **spec: Any
 ) -> Object:
-    """A TrainingRun ``iris``, created an hour ago."""
+    """A TrainingRun ``iris``, created an hour ago; marked if its status says that it has ended."""
     annotations = {"argocd.argoproj.io/tracking-id": "ml:retrain.dev/TrainingRun:ml/iris"}
+    if "completionTime" in (status or {}):
+        annotations[names.ENDED_ANNOTATION] = a_mark()
     return {
         "apiVersion": "retrain.dev/v1alpha1",
         "kind": "TrainingRun",
@@ -78,6 +82,11 @@ def a_run(
         "spec": {"source": GIT, **spec},
         **({"status": status} if status is not None else {}),
     }
+
+
+def a_mark(reason: str = "Trained", name: str = "iris") -> str:
+    """That a run carries which ended ten seconds ago."""
+    return json.dumps({"name": name, "reason": reason, "time": ago(10)})
 
 
 def a_job(
@@ -184,10 +193,20 @@ class World:
     settings: Settings = SETTINGS
     now: datetime = NOW
     written: datetime | None = None
+    awaited: float = 3600
+    """Seconds that this process has seen the run wait for its start."""
 
     @property
     def seen(self) -> Observed:
-        return Observed(self.run, self.job, self.pods, self.events, written=self.written)
+        since = self.now - timedelta(seconds=self.awaited)
+        return Observed(
+            self.run,
+            self.job,
+            self.pods,
+            self.events,
+            written=self.written,
+            awaited=since,
+        )
 
     def plan(self) -> Plan:
         return plan(self.seen, self.settings, self.now)

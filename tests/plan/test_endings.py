@@ -91,7 +91,8 @@ ENDED = {
 
 def ended(state: str, *conditions: Object) -> Object:
     """The final status of a run whose only pod is in ``state``."""
-    decided = World(a_run(), a_job(None, *conditions), [a_pod(state)]).plan()
+    run = a_run(model={"name": "iris"})
+    decided = World(run, a_job(None, *conditions), [a_pod(state)]).plan()
     assert decided.status is not None
     assert decided.again is not None
     return decided.status
@@ -173,7 +174,12 @@ def test_a_trained_run_has_everything_that_was_reported() -> None:
     assert status["stages"] == [{"name": "train", "state": "Ran", "seconds": 1.5}]
     assert status["metrics"] == [{"name": "f1", "value": "0.9"}]
     assert status["dvc"] == {"lockMD5": "b" * 32, "remote": "s3://bucket"}
-    assert status["model"] == {"name": "iris", "version": "2", "promoted": True}
+    assert status["model"] == {
+        "name": "iris",
+        "version": "2",
+        "uri": "models:/iris/2",
+        "promoted": True,
+    }
     assert status["mlflow"] == {
         "experimentID": "1",
         "runID": "f" * 32,
@@ -239,7 +245,7 @@ def test_what_became_of_the_model_is_a_condition_and_a_stalled_promotion_a_warni
     promoted: bool, why: str, warned: bool
 ) -> None:
     pod = report(Reason.UP_TO_DATE, promoted, why)
-    status = World(a_run(), a_job(None, complete()), [pod]).plan().status
+    status = World(a_run(model={"name": "iris"}), a_job(None, complete()), [pod]).plan().status
     told = condition(status, "Promoted")
     assert f"{told['reason']}: {told['message']}" == f"{why}."
     assert told["status"] == str(promoted)

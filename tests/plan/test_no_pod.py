@@ -63,7 +63,7 @@ def test_the_last_refusal_is_told() -> None:
 
 def test_a_refusal_ends_the_run_that_may_not_wait_longer() -> None:
     run = a_run(startTimeoutSeconds=5)
-    world = World(run, a_job(run, started=5), events=[an_event("FailedCreate", QUOTA)])
+    world = World(run, a_job(run, started=5), events=[an_event("FailedCreate", QUOTA)], awaited=5)
     told = condition(world.plan().status)
     assert (told["status"], told["reason"]) == ("False", Reason.QUOTA_EXCEEDED)
     assert "the pod did not start within 5 s: no pod can be created: Error" in told["message"]

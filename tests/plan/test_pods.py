@@ -129,6 +129,17 @@ def test_a_pod_that_is_stuck_on_a_lost_node_is_told_with_the_node() -> None:
     assert "should have ended, but node node-1 does not say so" in told["message"]
 
 
+def test_a_pod_that_tolerates_a_lost_node_is_told_with_the_node() -> None:
+    pod = a_pod("its node is lost and it tolerates that")
+    told = condition(World(a_run(), a_job(), [pod]).plan().status)
+    assert told["reason"] == Reason.NODE_LOST
+    assert "node node-1, on which pod iris-1 runs, no longer reports" in told["message"]
+    ready = next(found for found in pod["status"]["conditions"] if found["type"] == "Ready")
+    ready["reason"] = "ReadinessGatesNotReady"
+    told = condition(World(a_run(), a_job(), [pod]).plan().status)
+    assert told["reason"] == Activity.TRAINING
+
+
 def test_a_pod_that_is_being_deleted_has_its_time_and_is_looked_at_again() -> None:
     decided = World(a_run(), a_job(), [a_pod("train runs", deleted=59)]).plan()
     assert condition(decided.status)["reason"] == Activity.TRAINING

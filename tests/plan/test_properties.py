@@ -12,6 +12,7 @@ from plan.worlds import messages, worlds
 from retrain_core.outcome import OUTCOMES, Activity, Reason
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Object
+from retrain_operator.plan.ended import is_marked
 from retrain_operator.plan.ladder import plan
 from retrain_operator.plan.types import Refusal
 from retrain_operator.runtime.trim import trimmed
@@ -30,6 +31,7 @@ def test_a_job_is_created_only_for_a_run_that_has_never_had_one_and_is_to_start(
     run, status = world.run, world.run.get("status", {})
     assert world.job is None
     assert {"jobUID", "completionTime"} & status.keys() == set()
+    assert not is_marked(run)
     assert not run["spec"].get("suspend")
     assert not run["spec"].get("cancel")
     assert "deletionTimestamp" not in run["metadata"]

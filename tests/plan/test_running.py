@@ -115,7 +115,7 @@ def test_retries_are_no_disruptions() -> None:
 
 def test_a_pod_that_does_not_start_in_time_ends_the_run_with_the_reason_it_had() -> None:
     run = a_run(startTimeoutSeconds=60)
-    decided = World(run, a_job(run, started=60), [a_pod("no node takes it")]).plan()
+    decided = World(run, a_job(run, started=60), [a_pod("no node takes it")], awaited=60).plan()
     told = condition(decided.status)
     assert (told["status"], told["reason"]) == ("False", Reason.UNSCHEDULABLE)
     assert "the pod did not start within 60 s: no node takes the pod: 0/3" in told["message"]
@@ -127,14 +127,24 @@ def test_a_pod_that_does_not_start_in_time_for_no_known_reason_ends_the_run(
     pods: list[Object],
 ) -> None:
     run = a_run(startTimeoutSeconds=60)
-    told = condition(World(run, a_job(run, started=60), pods).plan().status)
+    told = condition(World(run, a_job(run, started=60), pods, awaited=60).plan().status)
     assert told["reason"] == Reason.START_DEADLINE_EXCEEDED
     assert "the pod did not start within 60 s. See why" in told["message"]
 
 
+@pytest.mark.parametrize("skew", [-3600, 125, 3600])
+def test_the_time_to_start_counts_by_the_operator_s_own_clock(skew: float) -> None:
+    """Another machine says when the Job started."""
+    run = a_run(startTimeoutSeconds=120)
+    world = World(run, a_job(run, started=skew), awaited=5)
+    assert condition(world.plan().status)["status"] == "Unknown"
+    late = replace(world, awaited=120).plan()
+    assert condition(late.status)["reason"] == Reason.START_DEADLINE_EXCEEDED
+
+
 def test_a_pod_that_has_time_to_start_is_looked_at_when_it_has_none() -> None:
     run = a_run(startTimeoutSeconds=65)
-    decided = World(run, a_job(run, started=60), [a_pod("no node takes it")]).plan()
+    decided = World(run, a_job(run, started=60), [a_pod("no node takes it")], awaited=60).plan()
     assert condition(decided.status)["status"] == "Unknown"
     assert decided.again == timedelta(seconds=5)
 
@@ -192,10 +202,10 @@ def test_a_run_that_may_not_start_loses_no_time(spec: Any, job: Any) -> None:
 def test_the_time_to_start_counts_for_train_from_the_end_of_source(
     seconds: int, ends: bool
 ) -> None:
-    """`source` ended 60 s ago; the Job began an hour ago."""
+    """That ended 60 s ago; the Job began an hour ago."""
     run = a_run(startTimeoutSeconds=seconds)
     pod = a_pod("source is done and the image of train cannot be pulled", age=3600)
-    decided = World(run, a_job(run, started=3600), [pod]).plan()
+    decided = World(run, a_job(run, started=3600), [pod], awaited=60).plan()
     told = condition(decided.status)
     assert told["reason"] == Reason.IMAGE_PULL_FAILED
     assert told["status"] == ("False" if ends else "Unknown")
@@ -230,6 +240,12 @@ def test_what_a_starting_pod_goes_through_is_told_once_a_second() -> None:
     assert now.plan() == Plan(again=timedelta(seconds=0.6))
     later = replace(now, written=NOW - timedelta(seconds=1)).plan()
     assert condition(later.status)["reason"] == Activity.TRAINING
+
+
+def test_what_is_new_is_told_though_the_clock_was_set_back_since_the_last_time() -> None:
+    run = a_run(BOUND)
+    world = World(run, a_job(run), [a_pod("train runs")], written=NOW + timedelta(hours=1))
+    assert condition(world.plan().status)["reason"] == Activity.TRAINING
 
 
 @pytest.mark.parametrize("spec", [{"cancel": True}, {"suspend": True}], ids=str)

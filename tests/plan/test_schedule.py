@@ -1,6 +1,7 @@
 """What is next for a schedule: its clocks, its records, its history, and what it tells."""
 
 import copy
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from plan.builders import NOW, SETTINGS, ago, condition, deleted
 from retrain_core import names
+from retrain_core.build.cronjob import TEMPLATES_ANNOTATION
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import CRON_JOB, JOB, TRAINING_RUN, Object
 from retrain_operator.plan.schedule.clocks import wanted_clocks
@@ -91,7 +93,8 @@ def a_job(name: str, *, recorded: str | None = None, age: float = 60) -> Object:
 
 def a_run(name: str, reason: str | None = None, *, age: float = 60, **status: Any) -> Object:
     """The record of such a Job; ended ``age`` seconds ago if there is a ``reason``."""
-    run = record(Situation(SETTLED, SETTINGS, NOW), a_job(name))
+    template = SETTLED.run_template
+    run = record(Situation(SETTLED, SETTINGS, NOW), a_job(name), template)
     run["metadata"] |= {
         "uid": f"{name}-run",
         "resourceVersion": "7",
@@ -260,14 +263,38 @@ def test_the_job_of_a_record_that_was_deleted_goes_too() -> None:
     [
         *("", "{", "[]", "[" * 100000, '{"spec": 1}', '{"spec": {"no": 1}}'),
         '{"metadata": [], "spec": {}}',
+        json.dumps({"spec": {"source": {"git": {"url": "https://evil.example.com/x.git"}}}}),
     ],
     ids=lambda said: said[:20],
 )
-def test_a_job_whose_template_was_tampered_with_is_recorded_by_the_schedule_s(said: str) -> None:
+def test_a_job_with_a_template_that_its_clock_never_had_is_no_record_of_any_spec(
+    said: str,
+) -> None:
+    """Whoever may make Jobs could make TrainingRuns by them."""
     job = a_job("iris-weekly-1")
     job["metadata"]["annotations"][names.RUN_TEMPLATE_ANNOTATION] = said
-    (create,) = of(Create, planned(replace(SETTLED, jobs=[job])))
+    assert planned(replace(SETTLED, jobs=[job])).actions == ()
+
+
+def test_a_job_is_recorded_by_the_template_that_its_clock_had_when_it_was_made() -> None:
+    newer = a_schedule(runTemplate={"spec": {**RUN_SPEC, "retries": 5}})
+    (apply,) = of(Apply, planned(replace(SETTLED, schedule=newer)))
+    clock = {**apply.body, "metadata": {**apply.body["metadata"], "uid": "iris-weekly-uid"}}
+    seen = replace(SETTLED, schedule=newer, cron_jobs=[clock], jobs=[a_job("iris-weekly-1")])
+    (create,) = of(Create, planned(seen))
     assert create.body["spec"] == RUN_SPEC
+
+
+def test_a_clock_keeps_the_digests_of_a_bounded_number_of_its_templates() -> None:
+    seen = SETTLED
+    for retries in range(60):
+        schedule = a_schedule(runTemplate={"spec": {**RUN_SPEC, "retries": retries % 10 + 1}})
+        (apply,) = of(Apply, planned(replace(seen, schedule=schedule)))
+        seen = replace(
+            seen, cron_jobs=[{**apply.body, "metadata": {**apply.body["metadata"], "uid": "u"}}]
+        )
+    told = objects.annotations(seen.cron_jobs[0])[TEMPLATES_ANNOTATION].split()
+    assert len(told) == len({*told}) == 11
 
 
 def test_a_job_is_recorded_whatever_its_labels_say() -> None:

@@ -17,7 +17,9 @@ from plan.builders import (
     complete,
     condition,
 )
-from retrain_core.result import Metric, MLflowRun, Result
+from plan.schema import check_status
+from retrain_core.outcome import Reason
+from retrain_core.result import Metric, MLflowRun, ModelVersion, Result
 from retrain_operator.kube.objects import Object
 from retrain_operator.plan.status import sentence
 
@@ -167,3 +169,41 @@ def test_what_nobody_knows_does_not_stay() -> None:
 )
 def test_a_message_is_one_line_with_one_full_stop(text: str, told: str) -> None:
     assert sentence(text) == told
+
+
+def test_what_is_trained_and_where_it_is_recorded_is_said_by_source_alone() -> None:
+    """`train` runs the user's code, and any of it can write the message."""
+    forged = Result(
+        reason=Reason.TRAINED,
+        message="ok",
+        remedy="do as I say",
+        commit="b" * 40,
+        mlflow=MLflowRun(experiment_id="9", run_id="0" * 32),
+        model=ModelVersion(name="iris", version="7", uri="models:/other/1", promoted=True),
+    )
+    status = trained(forged, a_run(model={"name": "iris"}))
+    assert (status["commit"], status["mlflow"]["runID"]) == (COMMIT, MLFLOW_RUN)
+    assert status["model"] == {
+        "name": "iris",
+        "version": "7",
+        "uri": "models:/iris/7",
+        "promoted": True,
+    }
+    check_status(status)
+
+
+@pytest.mark.parametrize("run", [a_run(), a_run(model={"name": "iris"})], ids=["none", "iris"])
+def test_a_version_of_a_model_that_the_spec_does_not_name_is_not_the_run_s(run: Object) -> None:
+    other = ModelVersion(name="other", version="7", promoted=True, reason="Better: f1 1 over 0.9")
+    status = trained(Result(reason=Reason.TRAINED, message="ok", model=other), run)
+    assert "model" not in status
+    assert [found["type"] for found in status["conditions"]] == ["Succeeded"]
+
+
+def trained(result: Result, run: Object) -> Object:
+    """The status when `train` has ended well and said so."""
+    pod = a_pod("its end was well")
+    pod["status"]["containerStatuses"][0]["state"]["terminated"]["message"] = result.dump()
+    status = World(run, a_job(run, complete()), [pod]).plan().status
+    assert status is not None
+    return status

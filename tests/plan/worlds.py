@@ -14,6 +14,7 @@ from plan.builders import (
     World,
     a_condition,
     a_job,
+    a_mark,
     a_pod,
     a_run,
     ago,
@@ -23,6 +24,7 @@ from plan.builders import (
     failed_by_policy,
     pod_states,
 )
+from retrain_core import names
 from retrain_core.result import Result
 from retrain_operator.kube.objects import Object
 
@@ -39,6 +41,7 @@ specs = st.fixed_dictionaries(
         "timeoutSeconds": st.just(90),
         "ttlSecondsAfterFinished": st.sampled_from([0, 60]),
         "mlflow": st.just({"trackingURI": "http://mlflow:5000"}),
+        "model": st.just({"name": "iris"}),
     },
 )
 wrong_specs: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
@@ -165,6 +168,9 @@ def worlds(draw: st.DrawFn) -> World:
     run = a_run(generation=draw(st.sampled_from([1, 2])), **spec)
     if draw(st.integers(0, 9)) == 0:
         run["metadata"]["deletionTimestamp"] = ago(1)
+    if draw(st.integers(0, 4)) == 0:
+        said = draw(st.sampled_from([a_mark(), a_mark("StageFailed"), a_mark(name="other"), "x"]))
+        run["metadata"]["annotations"][names.ENDED_ANNOTATION] = said
     world = draw(looks(run))
     for _ in range(draw(st.integers(0, 2))):
         world = draw(looks(world.after(world.plan()).run))

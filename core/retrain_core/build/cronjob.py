@@ -25,6 +25,14 @@ HASH_ANNOTATION = names.PREFIX + "hash"
 """On a CronJob: of what it was made from, so that a change is told from Kubernetes' defaults."""
 
 
+OWNER_ANNOTATION = names.PREFIX + "owner"
+"""On a CronJob: namespace, name and uid of its schedule, which stay when that lets it go."""
+TEMPLATES_ANNOTATION = names.PREFIX + "templates"
+"""On a CronJob: digests of the run templates that it has had, the newest first. A Job's own word
+on what it was made from counts if the digest is here: whoever may make Jobs cannot write it."""
+MAX_TEMPLATES = 50
+
+
 @dataclass(frozen=True)
 class Schedule:
     """The RetrainSchedule that a CronJob belongs to."""
@@ -63,7 +71,7 @@ def build_cron_job(
     template = job_template(labels, {}, run, settings)
     said = json.dumps(run_template, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
     template["metadata"]["annotations"] = {names.RUN_TEMPLATE_ANNOTATION: said}
-    return cron_job(
+    built = cron_job(
         schedule,
         trigger.name,
         labels,
@@ -74,6 +82,51 @@ def build_cron_job(
             "jobTemplate": template,
         },
     )
+    built["metadata"]["annotations"][TEMPLATES_ANNOTATION] = _digest(said)
+    return built
+
+
+def with_templates_before(built: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
+    """``built`` with the digests of what the same CronJob was ``before``."""
+    newest = built["metadata"]["annotations"].get(TEMPLATES_ANNOTATION)
+    if newest is None or before is None:
+        return built
+    earlier = [digest for digest in _templates(before) if digest != newest]
+    said = " ".join([newest, *earlier][:MAX_TEMPLATES])
+    annotations = {**built["metadata"]["annotations"], TEMPLATES_ANNOTATION: said}
+    return {**built, "metadata": {**built["metadata"], "annotations": annotations}}
+
+
+def template_of(cron_job: dict[str, Any], job: dict[str, Any]) -> dict[str, Any] | None:
+    """The run template that ``job``, of ``cron_job``, was made from; None: none that it has had."""
+    said = (job["metadata"].get("annotations") or {}).get(names.RUN_TEMPLATE_ANNOTATION, "")
+    if _digest(said) not in _templates(cron_job):
+        return None
+    template: dict[str, Any] = json.loads(said)
+    return template
+
+
+def was_made_by_us(cron_job: dict[str, Any]) -> bool:
+    """Whether ``cron_job`` was made for a schedule, and is no copy under a name or in a namespace
+    of its own."""
+    metadata = cron_job["metadata"]
+    owner = (metadata.get("annotations") or {}).get(OWNER_ANNOTATION, "").split("/")
+    labels = metadata.get("labels") or {}
+    schedule, trigger = labels.get(names.SCHEDULE_LABEL, ""), labels.get(names.TRIGGER_LABEL, "")
+    return (
+        len(owner) == 3
+        and owner[:2] == [metadata["namespace"], schedule]
+        and metadata["name"] == cron_job_name(schedule, trigger)
+    )
+
+
+def _templates(cron_job: dict[str, Any]) -> list[str]:
+    annotations = cron_job["metadata"].get("annotations") or {}
+    return str(annotations.get(TEMPLATES_ANNOTATION, "")).split()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
 
 def cron_job(
@@ -95,9 +148,11 @@ def cron_job(
             "failedJobsHistoryLimit": HISTORY_LIMIT,
         },
     }
-    digest = hashlib.sha256(json.dumps(built, sort_keys=True).encode()).hexdigest()[:16]
-    metadata = {**built["metadata"], "annotations": {HASH_ANNOTATION: digest}}
-    return {**built, "metadata": metadata}
+    annotations = {
+        HASH_ANNOTATION: _digest(json.dumps(built, sort_keys=True))[:16],
+        OWNER_ANNOTATION: "/".join((schedule.namespace, schedule.name, schedule.uid)),
+    }
+    return {**built, "metadata": {**built["metadata"], "annotations": annotations}}
 
 
 def schedule_reference(schedule: Schedule) -> dict[str, Any]:

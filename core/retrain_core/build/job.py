@@ -32,8 +32,13 @@ class TrainerSettings:
     image_pull_policy: str = "IfNotPresent"
 
 
-def build_job(owner: Owner, spec: TrainingRunSpec, settings: TrainerSettings) -> dict[str, Any]:
-    """The Job that trains ``spec``, which has the operator's defaults in it already."""
+def build_job(
+    owner: Owner, spec: TrainingRunSpec, settings: TrainerSettings, *, ttl: int | None = None
+) -> dict[str, Any]:
+    """The Job that trains ``spec``, which has the operator's defaults in it already.
+
+    ``ttl``: seconds that it stays after its end; None: that is for the operator to say then.
+    """
     annotations = {names.RELEASE_ANNOTATION: owner.release} if owner.release else {}
     template = job_template({names.RUN_LABEL: owner.name}, annotations, spec, settings)
     return {
@@ -45,7 +50,7 @@ def build_job(owner: Owner, spec: TrainingRunSpec, settings: TrainerSettings) ->
             **template["metadata"],
             "ownerReferences": [owner_reference(owner)],
         },
-        "spec": template["spec"],
+        "spec": template["spec"] | ({} if ttl is None else {"ttlSecondsAfterFinished": ttl}),
     }
 
 
@@ -57,7 +62,7 @@ def job_template(
 ) -> dict[str, Any]:
     """Labels and spec of a Job; ``labels`` are its and its pods', ``annotations`` the pods'.
 
-    It has no TTL: the operator sets one when the outcome is stored.
+    It has no TTL: what a clock starts while no operator lives has to wait for one.
     """
     labels = managed(labels)
     built: dict[str, Any] = {
@@ -96,16 +101,26 @@ def owner_reference(owner: Owner) -> dict[str, Any]:
 
 
 def pod_failure_rules() -> list[dict[str, Any]]:
-    """A disruption costs no retry, wherever the trainer stood; what would fail again fails."""
+    """A disruption costs no retry, wherever the trainer stood; what would fail again fails.
+
+    The containers are named: an injected one does not speak our exit codes.
+    """
     return [
         {
             "action": "Ignore",
             "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
         },
-        {
-            "action": "FailJob",
-            "onExitCodes": {"operator": "In", "values": FINAL_EXIT_CODES},
-        },
+        *(
+            {
+                "action": "FailJob",
+                "onExitCodes": {
+                    "containerName": container,
+                    "operator": "In",
+                    "values": FINAL_EXIT_CODES,
+                },
+            }
+            for container in (names.SOURCE_CONTAINER, names.TRAIN_CONTAINER)
+        ),
     ]
 
 

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from retrain_core import names
 from retrain_core.build.job import Owner, build_job
 from retrain_core.outcome import Activity, Reason
+from retrain_core.status import timestamp
 from retrain_operator.kube import objects
+from retrain_operator.plan.ended import ended_before, is_marked, mark
 from retrain_operator.plan.ending import disruption_of, ending_of, failure_of, has_ended
 from retrain_operator.plan.ownership import made_for, owns, recorded_by
 from retrain_operator.plan.status import (
-    container_status,
     final,
     generation,
     ongoing,
@@ -19,10 +20,12 @@ from retrain_operator.plan.status import (
     terminated,
 )
 from retrain_operator.plan.trouble import (
-    began,
     has_started,
+    lost_with_its_node,
     next_look,
     reason_of_refusal,
+    start_awaited,
+    train_is_next,
     trouble,
 )
 from retrain_operator.plan.types import Observed, Plan, Settings, Situation
@@ -63,6 +66,8 @@ def _finished(s: Situation) -> Plan | None:
     if left is not None and left <= timedelta(0):
         return Plan(delete_run=True)
     rest = _leftover_job(s).earlier(left)
+    if not is_marked(s.seen.run):
+        rest = replace(rest, patch_run=mark(s.seen.run))
     if status.get("observedGeneration") != generation(s):
         # Who waits for the newest generation would wait for ever.
         return replace(rest, status={**status, "observedGeneration": generation(s)})
@@ -78,6 +83,28 @@ def _leftover_job(s: Situation) -> Plan:
     if "ttlSecondsAfterFinished" not in job["spec"]:
         return Plan(patch_job={"spec": {"ttlSecondsAfterFinished": s.settings.job_ttl_seconds}})
     return Plan()
+
+
+def _ended_before(s: Situation) -> Plan | None:
+    """A restored backup trains nothing again: of a run that began here the status would tell."""
+    run, job = s.seen.run, s.seen.job
+    if "jobUID" in s.seen.status or (job is not None and owns(run, job)):
+        return None
+    again = "to train, create it without that annotation or under another name"
+    try:
+        ended = ended_before(run)
+    except ValueError as error:
+        said = f"{error}, and it may say that the run has ended: {again}"
+        return Plan(status=final(s, Reason.INVALID_SPEC, said))
+    if ended is None:
+        return None
+    time = min(ended.time, s.now)
+    said = (
+        f"it ended as {ended.reason} at {timestamp(time)}, as annotation {names.ENDED_ANNOTATION}"
+        " says. All else is lost with its status, as in a restored backup or a copied manifest,"
+        f" and nothing is trained again: {again}"
+    )
+    return Plan(status={**final(s, ended.reason, said), "completionTime": timestamp(time)})
 
 
 def _job_of_another(s: Situation) -> Plan | None:
@@ -125,21 +152,27 @@ def _cancelled(s: Situation) -> Plan | None:
         return None
     if s.seen.job is None:
         return Plan(status=final(s, Reason.CANCELLED, "cancelled by spec.cancel"))
-    return Plan(
-        delete_job=not objects.being_deleted(s.seen.job),
-        status=ongoing(s, Activity.CANCELLING, "spec.cancel is set: the pod is being stopped"),
-    )
+    stopping = ongoing(s, Activity.CANCELLING, "spec.cancel is set: the pod is being stopped")
+    return _stopping(s, Plan(delete_job=not objects.being_deleted(s.seen.job), status=stopping))
 
 
 def _lost(s: Situation) -> Plan | None:
-    uid = s.seen.status.get("jobUID")
-    if uid is None:
-        return None
-    if s.seen.job is None or objects.uid(s.seen.job) != uid:
+    uid, job = s.seen.status.get("jobUID"), s.seen.job
+    if uid is not None and (job is None or objects.uid(job) != uid):
         return Plan(status=final(s, Reason.JOB_LOST, "the run's Job is gone"), again=timedelta(0))
-    if objects.being_deleted(s.seen.job):
-        return Plan()
-    return None
+    if job is None or not objects.being_deleted(job):
+        return None
+    going = _stopping(s, Plan())
+    # The status has to name the Job before it is gone: else another one would be made.
+    return going if uid is not None or going.status is not None else None
+
+
+def _stopping(s: Situation, waiting: Plan) -> Plan:
+    """``waiting`` for the pod of a Job that goes, told where its node cannot say that it went."""
+    lost = lost_with_its_node(s.seen, s.now)
+    if lost is None:
+        return waiting.earlier(next_look(s.seen, s.now))
+    return replace(waiting, status=ongoing(s, lost.reason, lost.message))
 
 
 def _refused(s: Situation) -> Plan | None:
@@ -169,7 +202,8 @@ def _without_job(s: Situation) -> Plan | None:
         return Plan(status=final(s, Reason.JOB_LOST, "the Job that this run records is gone"))
     release = objects.annotations(run).get(names.RELEASE_ANNOTATION)
     owner = Owner(objects.name(run), objects.namespace(run), objects.uid(run), release)
-    return Plan(create_job=build_job(owner, s.spec, s.settings.trainer), again=timedelta(0))
+    job = build_job(owner, s.spec, s.settings.trainer, ttl=s.settings.ttl_from_the_start)
+    return Plan(create_job=job, again=timedelta(0))
 
 
 def _suspension(s: Situation) -> Plan | None:
@@ -219,14 +253,17 @@ def _not_started_in_time(s: Situation) -> Plan | None:
 
 
 def _told_just_now(s: Situation) -> Plan | None:
-    if s.seen.written is None or (left := s.seen.written + PACE - s.now) <= timedelta(0):
+    if s.seen.written is None:
         return None
-    return Plan(again=left)
+    left = s.seen.written + PACE - s.now
+    # More is left where the clock was set back.
+    return Plan(again=left) if timedelta(0) < left <= PACE else None
 
 
 LADDER: tuple[Callable[[Situation], Plan | None], ...] = (
     _being_deleted,
     _finished,
+    _ended_before,
     _job_of_another,
     _ended,
     _cancelled,
@@ -266,23 +303,14 @@ def _working(s: Situation) -> Plan:
 
 
 def _time_to_start(s: Situation) -> timedelta | None:
-    """What is left of spec.startTimeoutSeconds; None: it does not count (any more)."""
+    """What is left of spec.startTimeoutSeconds; None: it does not count (any more).
+
+    It counts by our own clock: what the API says when something began is of another machine's.
+    """
     seconds = None if s.problem else s.spec.start_timeout_seconds
-    since = _stuck_after_source(s) or _without_start_since(s)
-    return since + timedelta(seconds=seconds) - s.now if seconds is not None and since else None
-
-
-def _without_start_since(s: Situation) -> datetime | None:
-    started = s.seen.status.get("attempts", 0) > 1 or any(has_started(pod) for pod in s.seen.pods)
-    return None if started else began(s.seen)
-
-
-def _stuck_after_source(s: Situation) -> datetime | None:
-    """Since when `source` has been done while `train` cannot be started, its image missing say."""
+    if seconds is None or start_awaited(s.seen) is None:
+        return None
     pod = s.seen.newest_pod
-    if pod is None or (source := terminated(pod, names.SOURCE_CONTAINER)) is None:
+    if pod is not None and train_is_next(pod) and trouble(s.seen, s.now) is None:
         return None
-    state = (container_status(pod, names.TRAIN_CONTAINER) or {}).get("state") or {}
-    if source.get("exitCode") or "waiting" not in state or trouble(s.seen, s.now) is None:
-        return None
-    return objects.moment(source.get("finishedAt"))
+    return timedelta(seconds=seconds) - max(s.now - (s.seen.awaited or s.now), timedelta(0))

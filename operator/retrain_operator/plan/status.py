@@ -52,6 +52,8 @@ def final(
     outcome = OUTCOMES[reason]
     own = result.remedy if result is not None and result.reason is reason else None
     remedy = own or outcome.remedy
+    if result is not None:
+        result = _of_training(situation, result)
     said = sentence(message, MAX_MESSAGE - len(remedy) - 1)
     if not outcome.succeeded:
         said = f"{said} {remedy}".strip()
@@ -153,13 +155,35 @@ def _of_pod(situation: Situation, pod: Object) -> Status:
     # Reported while the run goes on, so that both can be looked at while it trains.
     source = container_result(pod, names.SOURCE_CONTAINER)
     if source is not None:
-        found |= _facts(situation, source)
+        facts = _facts(situation, source)
+        found |= {key: facts[key] for key in ("commit", "mlflow") if key in facts}
     return found
+
+
+def _of_training(situation: Situation, result: Result) -> Result:
+    """What of ``result`` is for a training to say, which runs the user's code.
+
+    `source` says what is trained and where it is recorded, the spec what the model is called.
+    """
+    model = result.model
+    if model is not None and model.name != _model_name(situation):
+        model = None
+    elif model is not None and model.version is not None:
+        model = model.model_copy(update={"uri": f"models:/{model.name}/{model.version}"})
+    return result.model_copy(update={"commit": None, "mlflow": None, "model": model})
+
+
+def _model_name(situation: Situation) -> str | None:
+    if situation.problem:
+        # A newer version of Retrain may refuse what goes on.
+        return (situation.seen.run["spec"].get("model") or {}).get("name")
+    model = situation.spec.model
+    return model.name if model is not None else None
 
 
 def _facts(situation: Situation, result: Result) -> Status:
     body: dict[str, Any] = result.model_dump(
-        mode="json", by_alias=True, exclude_none=True, exclude={"reason", "message"}
+        mode="json", by_alias=True, exclude_none=True, exclude={"reason", "message", "remedy"}
     )
     if "mlflow" in body:
         # User code may write the message: the address is ours, not the one it names.

@@ -9,7 +9,7 @@ from retrain_core import names
 from retrain_core.outcome import Reason
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Object
-from retrain_operator.plan.status import container_status, is_over
+from retrain_operator.plan.status import container_status, is_over, terminated
 from retrain_operator.plan.types import Observed
 
 POD_EXPECTED = timedelta(seconds=5)
@@ -48,13 +48,29 @@ def trouble(seen: Observed, now: datetime) -> Trouble | None:
     pod = seen.newest_pod
     if pod is None or is_over(pod):
         return _without_pod(seen, now)
-    if _stuck(pod, now):
-        node = (pod.get("spec") or {}).get("nodeName", "its node")
-        return Trouble(
-            Reason.NODE_LOST,
-            f"pod {objects.name(pod)} should have ended, but node {node} does not say so",
-        )
-    return _unscheduled(pod) or _waiting(pod) or _held_up(pod, seen.events)
+    return (
+        lost_with_its_node(seen, now)
+        or _unscheduled(pod)
+        or _waiting(pod)
+        or _held_up(pod, seen.events)
+    )
+
+
+def lost_with_its_node(seen: Observed, now: datetime) -> Trouble | None:
+    """That the node of the newest attempt says nothing any more; None: not that it is known."""
+    pod = seen.newest_pod
+    if pod is None or is_over(pod):
+        return None
+    node = (pod.get("spec") or {}).get("nodeName", "its node")
+    # deletionTimestamp is when the grace period ends.
+    due = objects.moment(pod["metadata"].get("deletionTimestamp"))
+    if due is not None and now - due >= NODE_EXPECTED:
+        said = f"pod {objects.name(pod)} should have ended, but node {node} does not say so"
+    elif _marked_not_ready(pod):
+        said = f"node {node}, on which pod {objects.name(pod)} runs, no longer reports"
+    else:
+        return None
+    return Trouble(Reason.NODE_LOST, said)
 
 
 def subject_of_events(seen: Observed, now: datetime) -> Object | None:
@@ -93,6 +109,27 @@ def has_started(pod: Object) -> bool:
     return False
 
 
+def train_is_next(pod: Object) -> bool:
+    """Whether `source` is done and `train` has not started: its image may be missing, say."""
+    source = terminated(pod, names.SOURCE_CONTAINER)
+    state = (container_status(pod, names.TRAIN_CONTAINER) or {}).get("state") or {}
+    return source is not None and not source.get("exitCode") and "waiting" in state
+
+
+def start_awaited(seen: Observed) -> str | None:
+    """What spec.startTimeoutSeconds counts: a text that is another one when it begins anew.
+
+    None: all has started that has to, or may not start yet.
+    """
+    pod = seen.newest_pod
+    if pod is not None and train_is_next(pod):
+        return objects.uid(pod)
+    if seen.status.get("attempts", 0) > 1 or any(map(has_started, seen.pods)):
+        return None
+    since = began(seen)
+    return f"{seen.job and objects.uid(seen.job)} {since}" if since else None
+
+
 def began(seen: Observed) -> datetime | None:
     """Since when the Job may have a pod, by its controller's word; None: it may not (yet).
 
@@ -120,10 +157,11 @@ def _is_creating(pod: Object) -> bool:
     return scheduled and status.get("phase") == "Pending" and not has_started(pod)
 
 
-def _stuck(pod: Object, now: datetime) -> bool:
-    # deletionTimestamp is when the grace period ends.
-    due = objects.moment(pod["metadata"].get("deletionTimestamp"))
-    return due is not None and now - due >= NODE_EXPECTED
+def _marked_not_ready(pod: Object) -> bool:
+    """By the controller of nodes alone: the kubelet would say why, or that a container is not."""
+    ready = objects.any_condition(pod, "Ready") or {}
+    by_itself = ready.get("status") == "False" and not ready.get("reason")
+    return by_itself and objects.condition(pod, "ContainersReady") is not None
 
 
 def _without_pod(seen: Observed, now: datetime) -> Trouble | None:

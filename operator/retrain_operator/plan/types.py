@@ -15,6 +15,8 @@ from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Object
 
 Status = dict[str, Any]
+LONG_ENOUGH = 12 * 3600
+"""Seconds that a Job stays after its end, that an operator is expected to be back in."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,14 @@ class Settings:
     trainer: TrainerSettings
     defaults: dict[str, Any] = field(default_factory=dict)
     job_ttl_seconds: int = 86400
+
+    @property
+    def ttl_from_the_start(self) -> int | None:
+        """TTL of a Job that has not ended, which saves a write then; None: it is set then.
+
+        A run's outcome is lost if no operator lives for all that time.
+        """
+        return self.job_ttl_seconds if self.job_ttl_seconds >= LONG_ENOUGH else None
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,8 @@ class Observed:
     refusal: Refusal | None = None
     written: datetime | None = None
     """When this process last wrote its status; None: not that it knew."""
+    awaited: datetime | None = None
+    """When this process first saw what ``trouble.start_awaited`` names; None: now."""
 
     @property
     def status(self) -> Status:
@@ -107,6 +119,7 @@ class Plan:
     delete_job: bool = False
     status: Status | None = None
     """The whole status that should be."""
+    patch_run: Object | None = None
     delete_run: bool = False
     again: timedelta | None = None
     """When to look again though nothing has changed."""

@@ -33,6 +33,12 @@ async def apply(
         await client.delete(JOB, *objects.place(job), objects.uid(job))
     if plan.status is not None and plan.status != seen.status:
         await _write_status(run, plan.status, client, store, health)
+    if plan.patch_run is not None:
+        metadata = {**plan.patch_run["metadata"], "uid": objects.uid(run)}
+        patched = await client.patch(
+            TRAINING_RUN, *objects.place(run), {**plan.patch_run, "metadata": metadata}
+        )
+        store.put(TRAINING_RUN, patched)
     if plan.delete_run:
         await client.delete(TRAINING_RUN, *objects.place(run), objects.uid(run))
     return None

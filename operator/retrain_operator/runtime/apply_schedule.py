@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
 
 from retrain_core import names
+from retrain_core.build.cronjob import HASH_ANNOTATION
 from retrain_operator.kube import objects
 from retrain_operator.kube.client import KubeClient
 from retrain_operator.kube.errors import AlreadyExists, Refused
-from retrain_operator.kube.objects import CRON_JOB, RETRAIN_SCHEDULE, Key
+from retrain_operator.kube.objects import CRON_JOB, RETRAIN_SCHEDULE, Key, Kind, Object
 from retrain_operator.plan.schedule.news import news_of
 from retrain_operator.plan.schedule.types import (
     Action,
@@ -21,12 +24,13 @@ from retrain_operator.plan.schedule.types import (
 from retrain_operator.plan.types import Status
 from retrain_operator.runtime.health import Health
 from retrain_operator.runtime.observe_schedule import is_deleted, is_orphan
+from retrain_operator.runtime.remembered import Applied
 from retrain_operator.runtime.store import Store
 from retrain_operator.runtime.tell import tell, write_status
 
 
 async def apply_schedule(
-    actions: Iterable[Action], seen: Seen, client: KubeClient, store: Store
+    actions: Iterable[Action], seen: Seen, client: KubeClient, store: Store, applied: Applied
 ) -> dict[Named, str]:
     """Do ``actions`` in their order.
 
@@ -36,7 +40,7 @@ async def apply_schedule(
     for action in actions:
         target = action.body if isinstance(action, Apply | Create) else action.item
         try:
-            await _do(action, seen, client, store)
+            await _do(action, seen, client, store, applied)
         except Refused as error:
             refusals[action.kind, objects.name(target)] = error.message
     return refusals
@@ -62,7 +66,9 @@ async def stop_orphans(client: KubeClient, store: Store, key: Key) -> None:
             await client.delete(CRON_JOB, *objects.place(item), objects.uid(item), orphan=True)
 
 
-async def _do(action: Action, seen: Seen, client: KubeClient, store: Store) -> None:
+async def _do(
+    action: Action, seen: Seen, client: KubeClient, store: Store, applied: Applied
+) -> None:
     match action:
         case Create(kind, body):
             try:
@@ -75,10 +81,11 @@ async def _do(action: Action, seen: Seen, client: KubeClient, store: Store) -> N
             await tell(RETRAIN_SCHEDULE, seen.schedule, "RunStarted", note, client)
         case Apply(kind, None, body):
             # Not by force: somebody may have taken the name since it was looked for.
-            store.put(kind, await client.apply(kind, *objects.place(body), body, force=False))
+            made = await client.apply(kind, *objects.place(body), body, force=False)
+            store.put(kind, made)
+            applied.applied(objects.place(seen.schedule), made, None)
         case Apply(kind, dict(item), body):
-            same = {**body, "metadata": {**body["metadata"], "uid": objects.uid(item)}}
-            store.put(kind, await client.apply(kind, *objects.place(body), same))
+            await _make(kind, item, body, seen, client, store, applied)
         case Patch(kind, item, body):
             metadata = {**body.get("metadata", {}), "uid": objects.uid(item)}
             same = {**body, "metadata": metadata}
@@ -89,3 +96,41 @@ async def _do(action: Action, seen: Seen, client: KubeClient, store: Store) -> N
             ):
                 # The watch has missed that it went.
                 store.drop(kind, item)
+
+
+async def _make(
+    kind: Kind,
+    item: Object,
+    body: Object,
+    seen: Seen,
+    client: KubeClient,
+    store: Store,
+    applied: Applied,
+) -> None:
+    """Make the spec of ``item`` that of ``body``, whatever somebody has put there besides."""
+    live = await client.get(kind, *objects.place(item))
+    if live is None or objects.uid(live) != objects.uid(item):
+        # The watch has missed that it went.
+        store.drop(kind, item)
+        return
+    metadata = {key: body["metadata"][key] for key in ("labels", "annotations")}
+    patch = {
+        "metadata": {**metadata, "uid": objects.uid(item)},
+        "spec": exactly(live["spec"], body["spec"]),
+    }
+    made = await client.patch(kind, *objects.place(item), patch)
+    store.put(kind, made)
+    hashes = {objects.annotations(one).get(HASH_ANNOTATION) for one in (live, body)}
+    repaired = len(hashes) == 1 and objects.generation(made) != objects.generation(live)
+    applied.applied(objects.place(seen.schedule), made, datetime.now(UTC) if repaired else None)
+    if repaired:
+        note = f"CronJob {objects.name(item)} was changed by somebody and is as the spec says again"
+        await tell(RETRAIN_SCHEDULE, seen.schedule, "CronJobRepaired", note, client, bad=True)
+
+
+def exactly(live: Any, wanted: Any) -> Any:
+    """The merge patch that makes ``live`` what is ``wanted``: what is there besides goes."""
+    if not isinstance(live, dict) or not isinstance(wanted, dict):
+        return wanted
+    gone = dict.fromkeys(live.keys() - wanted.keys())
+    return {**gone, **{key: exactly(live.get(key), value) for key, value in wanted.items()}}

@@ -1,9 +1,17 @@
 """The observation of one schedule: from the store, and live where absence would mean something."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from retrain_core.build.cronjob import HASH_ANNOTATION, Schedule, cron_job_name, is_check
+from retrain_core.build.cronjob import (
+    TEMPLATES_ANNOTATION,
+    Schedule,
+    cron_job_name,
+    is_check,
+    template_of,
+    was_made_by_us,
+)
 from retrain_core.spec.retrain_schedule import CHECK
 from retrain_operator.kube import objects
 from retrain_operator.kube.client import KubeClient
@@ -23,16 +31,26 @@ from retrain_operator.plan.schedule.types import Check, Named, Seen
 from retrain_operator.runtime.observe import pods_of, refresh
 from retrain_operator.runtime.store import Store
 
+logger = logging.getLogger(__name__)
 AT_ONCE = 50
-"""Jobs without a record that one pass looks at, the oldest: it has to come to an end."""
+"""Jobs without a record that one pass looks at: it has to come to an end."""
+Foreign = dict[str, tuple[int, str]]
+"""Jobs that name a clock as their owner, and carry no run template that it has had: by uid, the
+version of the Job and the digests that the clock had then."""
 
 
-async def observe_schedule(client: KubeClient, store: Store, key: Key) -> Seen | None:
-    """What is to be seen of the schedule ``key``; None: there is none."""
+async def observe_schedule(
+    client: KubeClient, store: Store, key: Key, foreign: Foreign
+) -> Seen | None:
+    """What is to be seen of the schedule ``key``; None: there is none.
+
+    ``foreign``: the Jobs that the last look has found to be of no clock; brought up to date.
+    """
     schedule = store.schedule(key)
     if schedule is None:
+        foreign.clear()
         return None
-    look = _Look(client, store, key, schedule)
+    look = _Look(client, store, key, schedule, foreign)
     await look.at_cron_jobs()
     if look.missing:
         # It may have taken its CronJobs along, and the watch not have told that it went.
@@ -49,7 +67,7 @@ async def observe_schedule(client: KubeClient, store: Store, key: Key) -> Seen |
 
 def is_orphan(item: Object) -> bool:
     """Whether ``item`` is a CronJob of ours that nobody owns any more."""
-    return objects.controller(item) is None and HASH_ANNOTATION in objects.annotations(item)
+    return objects.controller(item) is None and was_made_by_us(item)
 
 
 @dataclass
@@ -58,6 +76,7 @@ class _Look:
     store: Store
     key: Key
     schedule: Object
+    foreign: Foreign
     cron_jobs: list[Object] = field(default_factory=list)
     orphans: list[Object] = field(default_factory=list)
     jobs: list[Object] = field(default_factory=list)
@@ -101,22 +120,32 @@ class _Look:
                 self.taken.add((CRON_JOB, name))
 
     async def at_jobs(self) -> None:
-        clocks = {objects.uid(item) for item in self.cron_jobs if not is_check(item, self.key[1])}
+        clocks = {
+            objects.uid(item): item for item in self.cron_jobs if not is_check(item, self.key[1])
+        }
         runs = {objects.uid(run) for run in self._runs()}
-        unmarked = 0
+        unmarked = []
         for job in self.store.of_schedule(JOB, self.key):
             owner = objects.controller(job)
             if owner is None or owner["uid"] not in clocks:
                 continue
             mark = recorded_by(job)
             if mark is None:
-                unmarked += 1
-                if unmarked <= AT_ONCE:
-                    await self._unrecorded(job)
+                unmarked.append((job, clocks[owner["uid"]]))
                 continue
             self.jobs.append(job)
             if mark not in runs and await self._is_gone(objects.name(job), mark):
                 self.gone.add(mark)
+        self._forget_but(unmarked)
+        new = [
+            (job, clock)
+            for job, clock in unmarked
+            if self.foreign.get(objects.uid(job)) != _as_it_is(job, clock)
+        ]
+        # Whoever takes names must not keep the others from their turn.
+        for job, clock in sorted(new, key=lambda one: self._looks_taken(one[0]))[:AT_ONCE]:
+            await self._unrecorded(job, clock)
+        self.jobs.sort(key=lambda job: (objects.created(job), objects.name(job)))
 
     async def at_checks(self) -> None:
         """Those of the check's CronJob; their pods where a report is waited for."""
@@ -150,7 +179,16 @@ class _Look:
                 else:
                     self.taken.add((TRAINING_RUN, name))
 
-    async def _unrecorded(self, known: Object) -> None:
+    def _forget_but(self, unmarked: Iterable[tuple[Object, Object]]) -> None:
+        there = {objects.uid(job) for job, _ in unmarked}
+        for uid in self.foreign.keys() - there:
+            del self.foreign[uid]
+
+    def _looks_taken(self, job: Object) -> bool:
+        run = self.store.run(objects.place(job))
+        return run is not None and not self._is_mine(run, job)
+
+    async def _unrecorded(self, known: Object, clock: Object) -> None:
         """The Job as it is now: it may have been recorded since, and the record deleted."""
         name = objects.name(known)
         job = await self.client.get(JOB, self.key[0], name)
@@ -160,6 +198,14 @@ class _Look:
         self.store.put(JOB, job)
         if recorded_by(job) is not None:
             # The watch, or the next look, tells the rest.
+            return
+        if template_of(clock, job) is None:
+            self.foreign[objects.uid(job)] = _as_it_is(job, clock)
+            logger.warning(
+                "a Job says that it is of CronJob %s, and has no run template of it: no record",
+                objects.name(clock),
+                extra={"kind": JOB.name, "key": "/".join(objects.place(job))},
+            )
             return
         self.jobs.append(job)
         run = self.store.run((self.key[0], name))
@@ -190,6 +236,10 @@ class _Look:
         """Of the CronJobs that the schedule wants."""
         for trigger in self.schedule["spec"].get("triggers", ()):
             yield cron_job_name(self.key[1], trigger["name"] if "cron" in trigger else CHECK)
+
+
+def _as_it_is(job: Object, clock: Object) -> tuple[int, str]:
+    return objects.version(job), objects.annotations(clock).get(TEMPLATES_ANNOTATION, "")
 
 
 async def is_deleted(client: KubeClient, key: Key) -> bool:

@@ -1,19 +1,21 @@
 """One pass over one run or one schedule: observe, plan, apply."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from retrain_operator.kube.client import KubeClient
 from retrain_operator.kube.objects import TRAINING_RUN, Key, Kind, Object
 from retrain_operator.plan.ladder import plan
 from retrain_operator.plan.schedule.plan import plan_schedule
-from retrain_operator.plan.types import Settings
+from retrain_operator.plan.trouble import start_awaited
+from retrain_operator.plan.types import Observed, Settings
 from retrain_operator.runtime.apply import apply
 from retrain_operator.runtime.apply_schedule import apply_schedule, stop_orphans, tell_schedule
 from retrain_operator.runtime.health import Health
 from retrain_operator.runtime.observe import observe
-from retrain_operator.runtime.observe_schedule import observe_schedule
+from retrain_operator.runtime.observe_schedule import Foreign, observe_schedule
+from retrain_operator.runtime.remembered import Applied, Since
 from retrain_operator.runtime.store import Store
 
 
@@ -32,15 +34,21 @@ class Reconciler:
     changed: Callable[[Kind, Object], None]
     """Told of what a look has found to be gone, which the watch may have missed."""
     now: Callable[[], datetime] = utc_now
+    since: Since = field(default_factory=Since)
+    applied: Applied = field(default_factory=Applied)
+    foreign: dict[Key, Foreign] = field(default_factory=dict)
 
     async def run(self, key: Key) -> timedelta | None:
         """Bring the TrainingRun ``key`` one step on; returns when to look again."""
         known = self.store.run(key)
-        seen = await observe(self.client, self.store, key, self.now())
+        now = self.now()
+        seen = await observe(self.client, self.store, key, now)
         if seen is None:
+            self.since.of(key, None, now)
             if known is not None:
                 self.changed(TRAINING_RUN, known)
             return None
+        seen = replace(seen, awaited=self.since.of(key, _awaited(seen), now))
         decided = plan(seen, self.settings, self.now())
         refusal = await apply(decided, seen, self.client, self.store, self.health)
         if refusal is not None:
@@ -51,14 +59,25 @@ class Reconciler:
 
     async def schedule(self, key: Key) -> timedelta | None:
         """Bring the RetrainSchedule ``key`` one step on; returns when to look again."""
-        seen = await observe_schedule(self.client, self.store, key)
+        now = self.now()
+        foreign = self.foreign.setdefault(key, {})
+        seen = await observe_schedule(self.client, self.store, key, foreign)
         if seen is None:
+            self.applied.forget(key)
+            self.foreign.pop(key, None)
             await stop_orphans(self.client, self.store, key)
             return None
+        seen = replace(seen, altered=self.applied.altered(key, seen.cron_jobs, now))
         decided = plan_schedule(seen, self.settings, self.now())
-        refusals = await apply_schedule(decided.actions, seen, self.client, self.store)
+        refusals = await apply_schedule(
+            decided.actions, seen, self.client, self.store, self.applied
+        )
         if refusals:
             seen = replace(seen, refusals=refusals)
             decided = plan_schedule(seen, self.settings, self.now())
         await tell_schedule(decided.status, seen, self.client, self.store, self.health)
         return decided.again
+
+
+def _awaited(seen: Observed) -> str | None:
+    return None if "completionTime" in seen.status else start_awaited(seen)

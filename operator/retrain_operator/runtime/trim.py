@@ -11,7 +11,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from retrain_core import names
-from retrain_core.build.cronjob import CLOCK_FIELDS, HASH_ANNOTATION
+from retrain_core.build.cronjob import (
+    CLOCK_FIELDS,
+    HASH_ANNOTATION,
+    OWNER_ANNOTATION,
+    TEMPLATES_ANNOTATION,
+)
 from retrain_operator.kube.objects import (
     CRON_JOB,
     JOB,
@@ -87,6 +92,7 @@ _KEPT: Final[Mapping[Kind, _Shape]] = {
                 names.RELEASE_ANNOTATION,
                 names.JOB_UID_ANNOTATION,
                 names.TRIGGERED_BY_ANNOTATION,
+                names.ENDED_ANNOTATION,
             ),
         ),
         "spec": _WHOLE,
@@ -102,7 +108,13 @@ _KEPT: Final[Mapping[Kind, _Shape]] = {
         LARGE_SPEC: _WHOLE,
     },
     CRON_JOB: {
-        "metadata": _metadata((names.SCHEDULE_LABEL, names.TRIGGER_LABEL), (HASH_ANNOTATION,)),
+        "metadata": _metadata(
+            (
+                *(names.SCHEDULE_LABEL, names.TRIGGER_LABEL),
+                *(names.NAME_LABEL, names.MANAGED_BY_LABEL),
+            ),
+            (HASH_ANNOTATION, OWNER_ANNOTATION, TEMPLATES_ANNOTATION),
+        ),
         "spec": dict.fromkeys(CLOCK_FIELDS, _WHOLE),
         "status": {"lastScheduleTime": _WHOLE},
     },

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from retrain_core.build.cronjob import (
     CLOCK_FIELDS,
-    HASH_ANNOTATION,
     build_cron_job,
     cron_job_name,
     is_check,
+    with_templates_before,
 )
 from retrain_core.clock import next_time
 from retrain_operator.kube import objects
@@ -37,7 +37,8 @@ def clocks(s: Situation, check: Object | None) -> Iterator[Action]:
     for name, body in wanted.items():
         item = known.get(name)
         free = name not in blocked and (CRON_JOB, name) not in s.seen.taken
-        if free and (item is None or not _stands(item, body)):
+        body = with_templates_before(body, item)
+        if free and (item is None or not _stands(s, item, body)):
             yield Apply(CRON_JOB, item, body)
     for name, clock in known.items():
         if name not in wanted and not objects.being_deleted(clock):
@@ -100,11 +101,13 @@ def next_tick(s: Situation) -> datetime | None:
     return min(filter(None, due), key=datetime.timestamp, default=None)
 
 
-def _stands(item: Object, wanted: Object) -> bool:
-    """Whether ``item`` was made from what ``wanted`` is, and nobody has changed its clock."""
-    same = objects.annotations(item).get(HASH_ANNOTATION)
-    return same == objects.annotations(wanted)[HASH_ANNOTATION] and all(
-        item["spec"].get(field) == wanted["spec"][field] for field in CLOCK_FIELDS
+def _stands(s: Situation, item: Object, wanted: Object) -> bool:
+    """Whether ``item`` was made from what ``wanted`` is, and is as it was made."""
+    return (
+        objects.uid(item) not in s.seen.altered
+        and objects.annotations(wanted).items() <= objects.annotations(item).items()
+        and objects.labels(wanted).items() <= objects.labels(item).items()
+        and all(item["spec"].get(field) == wanted["spec"][field] for field in CLOCK_FIELDS)
     )
 
 

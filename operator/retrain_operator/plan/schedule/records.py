@@ -4,14 +4,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import ValidationError
-
 from retrain_core import names
-from retrain_core.build.cronjob import cron_job_name, schedule_reference
+from retrain_core.build.cronjob import cron_job_name, schedule_reference, template_of
 from retrain_core.build.job import Owner, owner_reference
-from retrain_core.spec.retrain_schedule import RunTemplate
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import JOB, TRAINING_RUN, Object
+from retrain_operator.plan.ending import has_ended
 from retrain_operator.plan.ownership import is_record, recorded_by
 from retrain_operator.plan.schedule.types import Action, Create, Delete, Patch, Situation
 
@@ -29,14 +27,15 @@ def records(s: Situation) -> Iterator[Action]:
         if mark in s.seen.gone:
             yield Delete(JOB, job)
         elif mark is None and run is not None and is_record(run, job):
-            yield Patch(JOB, job, marked(job, run))
+            yield Patch(JOB, job, marked(job, run, s.settings.ttl_from_the_start))
         elif mark is None and (TRAINING_RUN, objects.name(job)) not in s.seen.taken:
-            yield Create(TRAINING_RUN, record(s, job))
+            template = _template(s, job)
+            if template is not None:
+                yield Create(TRAINING_RUN, record(s, job, template))
 
 
-def record(s: Situation, job: Object) -> Object:
-    """The TrainingRun of ``job``, as the schedule was when the Job was made."""
-    template = _template(s, job)
+def record(s: Situation, job: Object, template: dict[str, Any]) -> Object:
+    """The TrainingRun of ``job``, by the schedule's template when the Job was made."""
     metadata = template.get("metadata") or {}
     clock = objects.controller(job)
     assert clock is not None
@@ -65,27 +64,29 @@ def record(s: Situation, job: Object) -> Object:
     }
 
 
-def marked(job: Object, run: Object) -> Object:
-    """What says on ``job`` that ``run`` is its record, and keeps it while its CronJob goes."""
+def marked(job: Object, run: Object, ttl: int | None) -> Object:
+    """What says on ``job`` that ``run`` is its record, and keeps it while its CronJob goes.
+
+    ``ttl``: not for one that has ended, whose time might be over before its outcome is stored.
+    """
     owner = Owner(objects.name(run), objects.namespace(run), objects.uid(run))
     owners = job["metadata"].get("ownerReferences") or []
+    spec = {} if ttl is None or has_ended(job) else {"spec": {"ttlSecondsAfterFinished": ttl}}
     return {
+        **spec,
         "metadata": {
             "annotations": {names.RECORDED_ANNOTATION: objects.uid(run)},
             "ownerReferences": [*owners, {**owner_reference(owner), "controller": False}],
             # A list is replaced whole: not if anybody has changed it meanwhile.
             "resourceVersion": job["metadata"]["resourceVersion"],
-        }
+        },
     }
 
 
-def _template(s: Situation, job: Object) -> dict[str, Any]:
-    said = objects.annotations(job).get(names.RUN_TEMPLATE_ANNOTATION, "")
-    try:
-        return RunTemplate.model_validate_json(said).to_api()
-    except ValidationError:
-        # Changed by somebody, or by hand.
-        return s.seen.run_template
+def _template(s: Situation, job: Object) -> dict[str, Any] | None:
+    """That ``job`` was made from; None: it is none that its clock has had."""
+    clocks = [item for item in s.seen.cron_jobs if objects.controlled_by(job, item)]
+    return template_of(clocks[0], job) if clocks else None
 
 
 def _due(job: Object) -> str:

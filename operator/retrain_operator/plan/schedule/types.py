@@ -107,6 +107,8 @@ class Seen:
     """CronJobs of its names that an earlier schedule has made and let go."""
     taken: frozenset[Named] = frozenset()
     """What it needs and is not its own."""
+    altered: frozenset[str] = frozenset()
+    """Uids of CronJobs that somebody may have changed since they were applied."""
     refusals: Mapping[Named, str] = field(default_factory=dict)
     """What the API server says against a CronJob or a run."""
 
