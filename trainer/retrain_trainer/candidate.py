@@ -92,7 +92,9 @@ class Candidate:
         if self.job.release:
             model = self.job.spec.model
             promotion = model.promotion if model else None
-            mark_release(self.registry, version.number, self.job.release, promotion)
+            mark_release(
+                self.registry, version.number, self.job.release, promotion, self.report.warn
+            )
 
     def promote(self) -> None:
         """Judge it as the version that this run has registered."""
