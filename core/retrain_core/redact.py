@@ -45,6 +45,15 @@ def secrets_in(environment: Mapping[str, str]) -> set[str]:
     return found
 
 
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """``environment`` without the variables that are credentials, or lead to a file of them."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if not _SECRET_NAME.search(name) and not secrets_in({name: value})
+    }
+
+
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
     """A function that masks ``secrets`` and the userinfo of URLs in a text."""
     known: set[str] = set()
