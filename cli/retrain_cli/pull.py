@@ -112,7 +112,7 @@ def _state(text: str, name: str, version: Version) -> PipelineState:
         raise RunFailed(
             Reason.INVALID_SPEC,
             f"what version {version.number} of {name} was trained from cannot be read:"
-            f" retrain/state.json of its MLflow run: {error.errors()[0]['msg']}",
+            f" its record in its MLflow run: {error.errors()[0]['msg']}",
             "Use the retrain that registered it, or pull another version.",
         ) from error
 
