@@ -81,10 +81,10 @@ def test_the_evaluation_of_the_champion_finds_no_credentials(
         f"if '/state/' in os.getcwd():\n    json.dump(dict(os.environ), open({str(mark)!r}, 'w'))\n"
     )
     world = make_world(toy_files(src__evaluate_dot_py=evaluate))
-    secrets = {"HF_TOKEN": CANARY, "DB": f"postgresql://u:{CANARY}@h/d"}
-    trained(world.pods(**secrets).run())
+    database = f"postgresql://u:{CANARY}@h/d"
+    trained(world.pods(HF_TOKEN=CANARY, DB=database).run())
     world.repository.commit({"upstream/raw.csv": "50\n"})
-    trained(world.pods(**secrets).run())
+    trained(world.pods(HF_TOKEN=CANARY, DB=database).run())
     seen = json.loads(mark.read_text())
     assert CANARY not in str(seen)
     assert not any(name.startswith("AWS_") for name in seen)
