@@ -23,6 +23,7 @@ LIBRARIES = ("mlflow", "dvc", "dvc_data", "dvc_objects", "pandas", "pyarrow")
 PLACES = {
     "retrain_cli.home:Home.copy_project": "copy",
     "retrain_trainer.tracking.run:find_or_open": "open the MLflow run",
+    "retrain_trainer.tracking.run:continue_attempt": "open the MLflow run",
     "retrain_trainer.tracking.run:TrackedRun.end": "end the MLflow run",
     "retrain_trainer.steps:Training._save_state": "save the state",
     "dvc.stage.run:_run": "commands",

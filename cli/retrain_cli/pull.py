@@ -21,11 +21,12 @@ from retrain_core.spec import TrainingRunSpec
 from retrain_trainer.job import Job, LocalStores
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.project import Output, Project, open_project
+from retrain_trainer.pipeline.records import record_path
 from retrain_trainer.pipeline.state import PipelineState, check_state, restore_state
 from retrain_trainer.registry.mlflow_registry import MLflowRegistry
 from retrain_trainer.registry.versions import COMMIT, MODEL_PATH, Version
 from retrain_trainer.tracking.client import connect, tracking_address
-from retrain_trainer.tracking.run import read_state
+from retrain_trainer.tracking.run import STATE, read_state
 
 DEFAULT_ALIAS = "champion"
 ELSEWHERE = (
@@ -78,7 +79,8 @@ def _pull(reference: str, filename: Path | None, home: Home, force: bool) -> Non
     name = match["name"]
     version = _find(MLflowRegistry(client, stores.tracking_uri, name), match, stores)
     run_id = version.training_run
-    text = read_state(client, stores.tracking_uri, run_id) if run_id else None
+    path = record_path(version.record) if version.record else STATE
+    text = read_state(client, stores.tracking_uri, run_id, path) if run_id else None
     if text is None:
         raise RunFailed(
             Reason.INVALID_SPEC,
@@ -123,7 +125,7 @@ def _state(text: str, name: str, version: Version) -> PipelineState:
         raise RunFailed(
             Reason.INVALID_SPEC,
             f"what version {version.number} of {name} was trained from cannot be read:"
-            f" retrain/state.json of its MLflow run: {error.errors()[0]['msg']}",
+            f" its record in its MLflow run: {error.errors()[0]['msg']}",
             "Use the retrain that registered it, or pull another version.",
         ) from error
 

@@ -106,6 +106,12 @@ _ROWS = (
         True,
         "Check spec.mlflow.trackingURI and whether the server is up.",
     ),
+    Outcome(
+        Reason.SUPERSEDED,
+        43,
+        True,
+        "Nothing to do: another pod of the same run goes on where this one was left behind.",
+    ),
     Outcome(Reason.STAGE_FAILED, 50, False, "Read the stage's last lines and correct its code."),
     Outcome(
         Reason.OUTPUT_MISSING,
@@ -207,8 +213,8 @@ _ROWS = (
         Reason.NODE_LOST,
         90,
         True,
-        "If the node will not come back, delete it (kubectl delete node): the next attempt starts"
-        " then.",
+        "If the node will not come back, make sure that its machine is off and delete it (kubectl"
+        " delete node): the next attempt starts then.",
     ),
     Outcome(
         Reason.JOB_LOST,

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     DATA_MISSING = "DataMissing"
     TRACKING_DENIED = "TrackingDenied"
     TRACKING_UNREACHABLE = "TrackingUnreachable"
+    SUPERSEDED = "Superseded"
     STAGE_FAILED = "StageFailed"
     OUTPUT_MISSING = "OutputMissing"
     OUT_OF_MEMORY = "OutOfMemory"

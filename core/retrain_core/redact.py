@@ -63,6 +63,15 @@ def _is_secret(variable: Mapping[str, Any]) -> bool:
     return "secretKeyRef" in (variable.get("valueFrom") or {})
 
 
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """``environment`` without the variables that are credentials, or lead to a file of them."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if not _SECRET_NAME.search(name) and not secrets_in({name: value})
+    }
+
+
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
     """A function that masks ``secrets`` and the userinfo of URLs in a text.
 

@@ -118,6 +118,7 @@ def test_what_a_run_does_not_say_is_taken_from_the_defaults(
         ({"pod": {"hostNetwork": True}}, "defaults.pod.hostNetwork: Extra inputs"),
         ({"mlflow": {"trackingURI": "sqlite:///x.db"}}, "sqlite:///x.db ends with the pod"),
         ({"mlflow": {"trackingURI": "mlruns"}}, "mlruns ends with the pod"),
+        ({"mlflow": {"tags": {"retrain.dev/commit": "0" * 40}}}, "defaults.mlflow.tags: keys"),
         ({"mlflow": {"trackingURI": "https://u:hunter2@h"}}, "must not contain credentials"),
     ],
     ids=str,

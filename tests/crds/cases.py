@@ -74,7 +74,17 @@ NO_GIT_URLS = [
     *("https:///p", "https://h/a b", "git@-oProxyCommand:p", "git@h:-oProxyCommand", "ssh://-x/p"),
     *("ftp://h/p", "HTTPS://h/p"),
 ]
-REVISIONS = ["main", "v1.2.3", "release/2026-11", "a+b", "x/@types", "_x", "0" * 40, "서울/ä"]
+REVISIONS = [
+    "main",
+    "refs/heads/v1",
+    "v1.2.3",
+    "release/2026-11",
+    "a+b",
+    "x/@types",
+    "_x",
+    "0" * 40,
+    "서울/ä",
+]
 NO_REVISIONS = [
     *("-u", "@{-1}", "HEAD~1", "v1^{}", ":/fix", "a b", "main\n", "a\x00b", "*", "$(x)", "/main"),
 ]
@@ -123,6 +133,12 @@ OF_A_RUN = [
     *url("mlflow.trackingURI"),
     Case("dvc.cache", Cache.RULES[0].message, [{}, CLAIM, LIMIT], [CLAIM | LIMIT]),
     sizes("mlflow.tags", 250, "x"),
+    keys(
+        "mlflow.tags",
+        rules.NOT_OF_A_RUN.message,
+        ["team", "team/retrain.dev", "retrain.device/x", "my.mlflow.x", "mlflow"],
+        ["retrain.dev/commit", "retrain.dev/", "mlflow.user", "mlflow.parentRunId"],
+    ),
     *relative("model.profile.path"),
     Case(
         "model.promotion",

@@ -39,19 +39,27 @@ class Cloning:
     def url(self, repository: BareRepository) -> str:
         return self.server.url(repository.path.stem)
 
-    def clone(self, repository: BareRepository, pinned: str | None = None) -> Path:
+    def clone(
+        self, repository: BareRepository, pinned: str | None = None, revision: str = "main"
+    ) -> Path:
         target = self.folder / f"repository-{uuid.uuid4().hex[:8]}"
-        source = GitSource.model_validate(
-            {"url": self.url(repository), "secretRef": {"name": "git"}}
-        )
+        git = {"url": self.url(repository), "revision": revision, "secretRef": {"name": "git"}}
+        source = GitSource.model_validate(git)
         commit = clone_commit(source, target, GitSecret(self.secret), pinned, self.warnings.append)
         assert commit == ask(target, "rev-parse", "HEAD")
         assert not list((target / ".git").glob("hooks/*"))
         return target
 
-    def refused(self, repository: BareRepository, reason: Reason, *words: str) -> str:
+    def refused(
+        self,
+        repository: BareRepository,
+        reason: Reason,
+        *words: str,
+        pinned: str | None = None,
+        revision: str = "main",
+    ) -> str:
         with pytest.raises(RunFailed) as failed:
-            self.clone(repository)
+            self.clone(repository, pinned, revision)
         assert failed.value.reason is reason, failed.value.message
         for word in words:
             assert word in failed.value.message

@@ -1,6 +1,7 @@
 """What the MLflow calls of a stage's code become, in tables and on a store of one process."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,13 @@ from retrain_core.spec import TrainingRunSpec
 from retrain_trainer.job import Job
 from retrain_trainer.registry.mlflow_registry import MLflowRegistry
 from retrain_trainer.registry.register import register
-from retrain_trainer.registry.versions import JOB_UID, Version
+from retrain_trainer.registry.versions import DUPLICATE, JOB_UID, LOCK_MD5, RECORD, Version
 from retrain_trainer.tracking.children import copies
 from retrain_trainer.tracking.client import connect
 from retrain_trainer.tracking.experiments import refuse_losing_artifacts
 from retrain_trainer.tracking.hints import advised, code_hints
 from retrain_trainer.tracking.record import record_metrics
-from retrain_trainer.tracking.run import TrackedRun, find_or_open
+from retrain_trainer.tracking.run import TrackedRun, find_or_open, take_over
 from retrain_trainer.tracking.variables import Parent, forget_choices, stage_variables
 from support.toy import toy_spec
 
@@ -161,11 +162,54 @@ def test_a_version_of_the_code_is_adopted_once_and_again_where_its_stage_was_res
     restored = registered(second, {"score": "2"}, child.info.run_id)
     assert (restored.number, restored.training_run) == (2, second.run_id)
     assert registry.get(1).tags["score"] == "1"
-    files = registry.download(2, tmp_path / "files")
-    assert (files / "weights.txt").read_text() == "weights"
+    assert registry.content(2).files == ("weights.txt",)
 
     own = registered(opened(client, uri, "third", "adopted"), {})
     assert (own.number, own.by_code) == (3, False)
+
+
+def test_a_version_is_adopted_only_by_an_attempt_that_came_to_the_same(
+    client: MlflowClient, uri: str, tmp_path: Path
+) -> None:
+    run = opened(client, uri, "two-attempts", "attempts")
+    registry = MLflowRegistry(client, uri, "attempts")
+    model = tmp_path / "model.json"
+
+    def attempt(lock: str) -> Version:
+        model.write_text(lock)
+        tags = {JOB_UID: "two-attempts", LOCK_MD5: lock, RECORD: lock * 64}
+        return register(registry, run, model, tags)
+
+    first, second, again = attempt("a"), attempt("b"), attempt("a")
+    assert [version.number for version in (first, second, again)] == [1, 2, 1]
+    assert (again.lock_md5, again.duplicate) == ("a", False)
+    assert (second.lock_md5, second.tags[DUPLICATE]) == ("b", "1")
+    kept = client.download_artifacts(run.run_id, "model/model.json", str(tmp_path))
+    assert Path(kept).read_text() == "a"
+
+
+def test_an_attempt_that_was_taken_over_reads_and_writes_nothing_more(
+    client: MlflowClient, uri: str
+) -> None:
+    opened_run = opened(client, uri, "taken-over", "attempts")
+    first, _ = take_over(opened_run)
+    first.tag("mine", "1")
+    second, _ = take_over(opened(client, uri, "taken-over", "attempts"))
+    assert second.run_id == first.run_id
+    registry = MLflowRegistry(first.client, uri, "attempts-taken-over")
+    writes: list[Callable[[], None]] = [
+        lambda: first.tag("mine", "2"),
+        lambda: first.write_state("{}"),
+        lambda: first.end("FINISHED", Reason.TRAINED),
+        registry.ensure,
+    ]
+    for write in writes:
+        with pytest.raises(RunFailed, match="another pod of this run") as caught:
+            write()
+        assert caught.value.reason is Reason.SUPERSEDED
+    assert first.read_state() is None
+    second.tag("mine", "3")
+    assert client.get_run(first.run_id).data.tags["mine"] == "3"
 
 
 def test_an_experiment_that_keeps_its_files_where_they_are_lost_is_refused(

@@ -77,6 +77,9 @@ def outcome_of(
 
 def end(run: TrackedRun, reason: Reason, report: Reporter) -> None:
     """End the MLflow run as the work ended, and those of its children that nothing will end."""
+    if reason is Reason.SUPERSEDED:
+        # It is the other attempt's now.
+        return
     status = "FINISHED" if OUTCOMES[reason].succeeded else "FAILED"
     if reason is Reason.CANCELLED:
         status = "KILLED"

@@ -12,6 +12,7 @@ from retrain_trainer.pipeline.metrics import Metrics
 from retrain_trainer.pipeline.model_file import ModelFile
 from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project
+from retrain_trainer.pipeline.records import VersionRecord, keep_record, record_path
 from retrain_trainer.pipeline.state import PipelineState
 from retrain_trainer.progress import Progress
 from retrain_trainer.promotion import Promoter
@@ -24,9 +25,11 @@ from retrain_trainer.registry.versions import (
     MODEL_MD5,
     MODEL_PATH,
     PIPELINE,
+    RECORD,
     Version,
 )
 from retrain_trainer.report import Reporter
+from retrain_trainer.tracking.record import record_text
 from retrain_trainer.tracking.run import TrackedRun
 
 
@@ -58,6 +61,8 @@ class Candidate:
             MODEL_MD5: self.model.md5(self.project),
         }
         for version in reversed(self.registry.versions()):
+            if version.duplicate:
+                continue
             known = {key: version.tags.get(key) for key in wanted}
             if known == wanted and version.training_run != self.run.run_id:
                 return version
@@ -66,7 +71,8 @@ class Candidate:
     def register(self, children: Sequence[str]) -> None:
         """Make it a version; ``children`` are the ids of the MLflow runs of the stages' code."""
         self.report.step("register")
-        tags = version_tags(
+        record = self._record()
+        tags = {RECORD: record.digest} | version_tags(
             self.job,
             self.project,
             self.plan,
@@ -79,6 +85,14 @@ class Candidate:
         file = self.model.place(self.project)
         self.is_version(register(self.registry, self.run, file, tags, children))
 
+    def _record(self) -> VersionRecord:
+        """Written before the version is: a later attempt writes another state to the run."""
+        model = str(self.model.out(self.project).hash_info.value)
+        record = VersionRecord(**self.state.model_dump(), model_output=model)
+        keep_record(self.project, record)
+        record_text(self.run, record_path(record.digest), record.model_dump_json())
+        return record
+
     def is_version(self, version: Version) -> None:
         """Say which version it is."""
         self.version = version
@@ -89,10 +103,12 @@ class Candidate:
             version=str(version.number),
             uri=f"models:/{self.registry.name}/{version.number}",
         )
-        if self.job.release:
+        if self.job.release and not version.duplicate:
             model = self.job.spec.model
             promotion = model.promotion if model else None
-            mark_release(self.registry, version.number, self.job.release, promotion)
+            mark_release(
+                self.registry, version.number, self.job.release, promotion, self.report.warn
+            )
 
     def promote(self) -> None:
         """Judge it as the version that this run has registered."""

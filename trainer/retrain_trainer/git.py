@@ -9,6 +9,7 @@ from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import GitSource
 from retrain_trainer.git_access import Access, git_environment, git_settings, without_git
 from retrain_trainer.git_command import Git
+from retrain_trainer.git_revision import fetch_revision
 
 
 def fetch_commit(
@@ -19,7 +20,7 @@ def fetch_commit(
     *,
     seconds: float | None = None,
 ) -> str:
-    """Check out ``pinned``, else what ``source.revision`` means now, into ``target``.
+    """Check out what ``source.revision`` means now, or ``pinned`` before it, into ``target``.
 
     Returns the commit. All commands of git together may take ``seconds``.
 
@@ -28,22 +29,22 @@ def fetch_commit(
     """
     with git_environment(source, access) as env:
         git = Git(target, env, source, seconds)
-        commit = check_out(git, pinned or source.revision, depth=1)
+        commit = check_out(git, source.revision, depth=1, pinned=pinned)
     require_folder(source, target, commit)
     return commit
 
 
-def check_out(git: Git, revision: str, depth: int) -> str:
+def check_out(git: Git, revision: str, depth: int, pinned: str | None = None) -> str:
     """Make the folder of ``git`` a repository at ``revision``, with ``depth`` commits of it.
 
-    Returns the commit.
+    It is at ``pinned`` instead, if that is given and ``revision`` leads to it. Returns the commit.
 
     Raises:
-        RunFailed: SourceNotFound, SourceDenied or SourceUnreachable.
+        RunFailed: SourceNotFound, SourceDenied, SourceUnreachable or InvalidSpec.
     """
     git.folder.mkdir(parents=True, exist_ok=True)
     git.call("init", "--quiet", "--template=")
-    commit = git.fetch(revision, depth)
+    commit = fetch_revision(git, revision, depth, pinned)
     git.call("checkout", "--quiet", "--force", "--detach", commit, "--")
     return commit
 

@@ -31,7 +31,7 @@ def clone_commit(
     pinned: str | None,
     warn: Callable[[str], None],
 ) -> str:
-    """Clone ``pinned``, else what ``source.revision`` means now, into ``target``.
+    """Clone what ``source.revision`` means now, or ``pinned`` before it, into ``target``.
 
     HEAD is detached at the commit, and nothing of it is fetched later. ``warn`` is told what
     could not be had and is not needed by every training. Returns the commit.
@@ -41,7 +41,7 @@ def clone_commit(
             or of files of Git LFS with their names.
     """
     clone = _Clone(source, access, warn)
-    commit = clone.fetch(source, target, pinned or source.revision, ())
+    commit = clone.fetch(source, target, (), pinned)
     require_folder(source, target, commit)
     return commit
 
@@ -53,7 +53,9 @@ class _Clone:
     warn: Callable[[str], None]
     submodules: int = 0
 
-    def fetch(self, source: GitSource, target: Path, revision: str, within: tuple[str, ...]) -> str:
+    def fetch(
+        self, source: GitSource, target: Path, within: tuple[str, ...], pinned: str | None = None
+    ) -> str:
         """Clone ``source``, a submodule ``within`` others unless they are none, and its own."""
         ours = same_host(source.url, self.source.url)
         hint = "" if ours else " (spec.source.git.secretRef is sent to the host of the spec alone)"
@@ -61,7 +63,7 @@ class _Clone:
             git = Git(target, env, source, secret_hint=hint if within else None)
             # With the commit before it `git show` tells what has changed.
             with watched(git) as (told, can_filter):
-                commit = check_out(told, revision, depth=2)
+                commit = check_out(told, source.revision, depth=2, pinned=pinned)
                 said = [fetch_history(git, commit, can_filter())]
             git.call("config", "remote.origin.url", source.url)
             if left := fetch_lfs_files(git):
@@ -85,7 +87,7 @@ class _Clone:
         if folder.resolve() != target.resolve() / submodule.path:
             raise refused(shown, "its path leads through a symbolic link")
         try:
-            self.fetch(submodule.source, folder, submodule.source.revision, place)
+            self.fetch(submodule.source, folder, place)
         except RunFailed as failure:
             if failure.message.startswith("the submodule "):
                 raise

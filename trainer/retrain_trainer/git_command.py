@@ -16,8 +16,6 @@ from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_core.spec import GitSource
 
-_SHA = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")
-_SHORT_SHA = re.compile(r"^[0-9a-f]{7,39}$")
 NOT_FOUND = re.compile(
     r"repository .*not found|does not appear to be a git repository|not found$|"
     r"returned error: 404|No such file or directory|does not exist|not a git repository",
@@ -82,28 +80,14 @@ class Git:
             return None
         return max(self.began + self.seconds - time.monotonic(), 0)
 
-    def fetch(self, revision: str, depth: int) -> str:
-        """Fetch ``revision`` alone where the server gives it out, else everything.
+    def has_no_such(self, stderr: str) -> bool:
+        """Whether git says that the server has, or gives out, nothing of the name asked for."""
+        return bool(_NO_REVISION.search(stderr))
 
-        Returns the commit.
-        """
-        options = ("--quiet", "--no-tags", "--no-recurse-submodules")
-        url = self.source.url
-        done = self.attempt("fetch", *options, f"--depth={depth}", "--", url, revision)
-        if done.returncode == 0:
-            return self.call("rev-parse", "--verify", "FETCH_HEAD^{commit}")
-        by_hash = _SHA.match(revision) or _SHORT_SHA.match(revision)
-        if not by_hash or not _NO_REVISION.search(done.stderr):
-            raise self.failure(done.stderr)
-        refs = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*")
-        self.call("fetch", *options, "--", url, *refs)
-        found = self.attempt("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
-        if found.returncode != 0:
-            raise RunFailed(
-                Reason.SOURCE_NOT_FOUND,
-                f"commit {revision} is on no branch and no tag of {self.shown}",
-            )
-        return found.stdout.strip()
+    def no_revision(self, revision: str) -> RunFailed:
+        return RunFailed(
+            Reason.SOURCE_NOT_FOUND, f"{self.shown} has no branch, tag or commit {revision}"
+        )
 
     def failure(self, stderr: str) -> RunFailed:
         stderr = stderr.encode(errors="replace").decode()
@@ -113,11 +97,8 @@ class Git:
             hint = "" if self.source.secret_ref else " (spec.source.git.secretRef is not set)"
             hint = hint if self.secret_hint is None else self.secret_hint
             return RunFailed(Reason.SOURCE_DENIED, f"{self.shown} refuses us{hint}: {text}")
-        if _NO_REVISION.search(stderr):
-            return RunFailed(
-                Reason.SOURCE_NOT_FOUND,
-                f"{self.shown} has no branch, tag or commit {self.source.revision}",
-            )
+        if self.has_no_such(stderr):
+            return self.no_revision(self.source.revision)
         if NOT_FOUND.search(stderr):
             return RunFailed(Reason.SOURCE_NOT_FOUND, f"{self.shown} does not exist: {text}")
         return RunFailed(Reason.SOURCE_UNREACHABLE, f"{self.shown} cannot be read: {text}")

@@ -6,20 +6,19 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from retrain_trainer.pipeline.champion import NotComparableError, measure, stored_model
 from retrain_trainer.pipeline.evaluation import Evaluation, evaluation_of
 from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Output, Project
-from retrain_trainer.registry.mlflow_registry import FilesGoneError, MLflowRegistry
+from retrain_trainer.pipeline.records import find_record
+from retrain_trainer.registry.mlflow_registry import MLflowRegistry
 from retrain_trainer.registry.versions import (
     EVALUATION_DATA,
     FEATURES,
     JOB_UID,
     MEASURED,
-    MODEL_MD5,
-    MODEL_OUTPUT_MD5,
     Version,
 )
 from retrain_trainer.report import Reporter
@@ -106,31 +105,17 @@ class ChampionMeter:
             )
 
     def _bytes(self, other: Version) -> Path:
-        """The model of ``other``: from the DVC store, by its hash, else from MLflow."""
-        folder = self.scratch / f"v{other.number}"
-        md5 = other.tags.get(MODEL_OUTPUT_MD5)
-        stored = folder / "stored" / Path(self.model.fs_path).name
-        if md5 and stored_model(self.project, self.model, md5, stored):
-            return stored
-        if md5 and md5 != other.tags.get(MODEL_MD5):
-            raise NotComparableError("the folder that its model lies in is not in the store")
-        try:
-            files = self.registry.download(other.number, folder / "mlflow")
-        except FilesGoneError as error:
-            raise NotComparableError(f"its files are gone: {error}") from error
-        if self.model.hash_info.isdir:
-            return files
-        names = {PurePosixPath(other.model_path or "").name, Path(self.model.fs_path).name}
-        found = [files / name for name in sorted(names) if name and (files / name).is_file()]
-        inside = list(files.iterdir())
-        if not found and len(inside) == 1 and inside[0].is_file():
-            found = inside
-        if not found:
-            raise NotComparableError(
-                f"its files in MLflow are no {Path(self.model.fs_path).name}, but"
-                f" {', '.join(sorted(path.name for path in inside)[:5])}"
-            )
-        return found[0]
+        """The model of ``other``, from the DVC store, as its record there names it.
+
+        What MLflow has instead can be anybody's, and loading a model can be running code.
+        """
+        record = find_record(self.project, other.record) if other.record else None
+        if record is None:
+            raise NotComparableError("the DVC store has no record of it: it may be a stranger's")
+        target = self.scratch / f"v{other.number}" / Path(self.model.fs_path).name
+        if not stored_model(self.project, self.model, record.model_output, target):
+            raise NotComparableError("its model is not in the DVC store")
+        return target
 
 
 def _kept(version: Version) -> dict[str, float]:

@@ -1,9 +1,10 @@
 """The two entry points of a pod: `source` in the init container, `train` in the main one."""
 
+import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -22,11 +23,18 @@ from retrain_trainer.progress import Progress
 from retrain_trainer.report import LogReporter, Redact, RedactingReporter
 from retrain_trainer.source import prepare_source
 from retrain_trainer.tracking.client import connect, tracking_address
-from retrain_trainer.tracking.run import TrackedRun, find_or_open
+from retrain_trainer.tracking.run import (
+    Attempt,
+    TrackedRun,
+    continue_attempt,
+    find_or_open,
+    take_over,
+)
 from retrain_trainer.tracking.variables import forget_choices
 
 REPOSITORY = "repository"
 STATE = "state"
+ATTEMPT = "attempt.json"
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,17 @@ class Pod:
     @property
     def repository(self) -> Path:
         return self.workspace / REPOSITORY
+
+    def hand_over(self, attempt: Attempt) -> None:
+        """Tell `train` which attempt at which MLflow run it is."""
+        (self.workspace / ATTEMPT).write_text(json.dumps(asdict(attempt)))
+
+    def attempt(self) -> Attempt | None:
+        """What `source` has handed over; None where it was one of before there were tokens."""
+        try:
+            return Attempt(**json.loads((self.workspace / ATTEMPT).read_text()))
+        except FileNotFoundError:
+            return None
 
     def job(self) -> Job:
         """The job, from the mounted spec and the variables that the Job sets.
@@ -91,9 +110,10 @@ def run_source(pod: Pod) -> int:
         job = pod.job()
         secret = GitSecret(pod.git_secret) if pod.git_secret else None
         report.step("open the MLflow run")
-        run = find_or_open(connect(job.tracking_uri), job)
+        run, token = take_over(find_or_open(connect(job.tracking_uri), job))
         progress.mlflow = run.report()
         progress.commit = prepare_source(job, run, pod.repository, secret, report)
+        pod.hand_over(Attempt(run.run_id, token, progress.commit))
         return Reason.TRAINED, ""
 
     with Interruption().handled() as interruption:
@@ -113,7 +133,10 @@ def run_train(pod: Pod) -> int:
     def start() -> tuple[Job, TrackedRun]:
         job = pod.job()
         forget_choices(os.environ)
-        return job, find_or_open(connect(job.tracking_uri), job)
+        client = connect(job.tracking_uri)
+        if (begun := pod.attempt()) is not None:
+            return job, continue_attempt(client, job, begun)
+        return job, take_over(find_or_open(client, job))[0]
 
     with Interruption().handled() as interruption:
         result = attempt(start, progress, report, interruption, redact)

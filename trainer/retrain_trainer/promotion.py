@@ -18,7 +18,7 @@ from retrain_trainer.progress import Progress
 from retrain_trainer.recording import measure_tags
 from retrain_trainer.registry.mlflow_registry import MLflowRegistry
 from retrain_trainer.registry.promote import Decision, judge_again, promote, record_decision
-from retrain_trainer.registry.versions import DECISION, Version
+from retrain_trainer.registry.versions import DECISION, DUPLICATE, Version
 from retrain_trainer.report import Reporter
 from retrain_trainer.tracking.pictures import comparison_svg
 from retrain_trainer.tracking.record import record_text
@@ -60,6 +60,9 @@ class Promoter:
         """
         if (policy := self._policy) is None:
             registry.tag(version.number, {DECISION: str(PromotionReason.NO_PROMOTION)})
+            return
+        if version.duplicate:
+            self._close(registry, version, _of_another_attempt(version), progress)
             return
         meter = self._meter(registry, version, policy)
         decision = promote(registry, version, policy, meter.measure, self._other_outputs)
@@ -164,6 +167,21 @@ class Promoter:
             (f"version {version.number} (candidate)", f"version {previous} (champion)"),
         )
         record_text(self.run, "retrain/champion-against-candidate.svg", picture)
+
+
+def _of_another_attempt(version: Version) -> Decision:
+    first = version.tags[DUPLICATE]
+    return Decision(
+        promoted=False,
+        reason=PromotionReason.OF_ANOTHER_ATTEMPT,
+        message=(
+            f"an earlier attempt at the same run has registered version {first}, with another"
+            " content: one run promotes one version"
+        ),
+        candidate=None,
+        champion=None,
+        previous=None,
+    )
 
 
 def _text(value: float | None) -> str | None:

@@ -86,7 +86,6 @@ def version_tags(
         versions.ENVIRONMENT: state.environment,
         versions.MODEL_PATH: model.path,
         versions.MODEL_MD5: model.md5(project),
-        versions.MODEL_OUTPUT_MD5: str(model.out(project).hash_info.value),
         versions.REMOTE: without_userinfo(project.remote_url() or ""),
     }
     if commit:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from retrain_core.outcome import RunFailed
 from retrain_trainer.pipeline.project import Project
+from retrain_trainer.pipeline.records import record_path
 from retrain_trainer.pipeline.results import committed_values
 from retrain_trainer.pipeline.state import (
     PipelineState,
@@ -14,7 +15,7 @@ from retrain_trainer.pipeline.state import (
 )
 from retrain_trainer.registry.versions import Version
 from retrain_trainer.report import Reporter
-from retrain_trainer.tracking.run import TrackedRun, read_state
+from retrain_trainer.tracking.run import STATE, TrackedRun, read_state
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def find_starting_point(
     for version in reversed(versions):
         if version.environment != environment or not version.training_run:
             continue
-        seed = _state(run, version.training_run, report)
+        path = record_path(version.record) if version.record else STATE
+        seed = _state(run, version.training_run, report, path)
         if seed is not None and _seeded(project, seed, report):
             report.note(f"starting from the dvc.lock of version {version.number}")
             break
@@ -76,10 +78,12 @@ def _seeded(project: Project, seed: PipelineState, report: Reporter) -> bool:
     return True
 
 
-def _state(run: TrackedRun, run_id: str, report: Reporter) -> PipelineState | None:
+def _state(
+    run: TrackedRun, run_id: str, report: Reporter, path: str = STATE
+) -> PipelineState | None:
     """The state kept with a run; None too where it cannot be used: it saves work, no more."""
     try:
-        text = read_state(run.client, run.tracking_uri, run_id)
+        text = read_state(run.client, run.tracking_uri, run_id, path)
         return PipelineState.model_validate_json(text) if text else None
     except (RunFailed, ValueError) as error:
         report.note(f"the state of the MLflow run {run_id} cannot be used: {error}")

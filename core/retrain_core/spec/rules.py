@@ -154,6 +154,10 @@ LABEL_KEYS = keys_matching(
 NOT_OURS = keys_without(
     r"^([a-z0-9.-]+\.)?retrain\.dev/", "keys under retrain.dev/ are set by Retrain alone"
 )
+NOT_OF_A_RUN = keys_without(
+    r"^(retrain\.dev/|mlflow\.)",
+    "keys under retrain.dev/ and mlflow. are set by Retrain and MLflow alone",
+)
 
 DNS_NAME = Rule(
     "self.metadata.name.size() <= 63"

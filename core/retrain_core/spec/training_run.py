@@ -23,7 +23,7 @@ from retrain_core.spec.base import (
 )
 from retrain_core.spec.parameter import ParameterValue
 from retrain_core.spec.pod import PodField
-from retrain_core.spec.rules import Rule
+from retrain_core.spec.rules import NOT_OF_A_RUN, Rule
 
 
 class GitSource(SpecModel):
@@ -40,7 +40,8 @@ class GitSource(SpecModel):
     url: GitURL
     """Where to clone from: https or ssh; http only without credentials."""
     revision: Revision = "main"
-    """Branch, tag or commit. A branch is resolved once; every attempt trains that commit."""
+    """Branch, tag or commit; `refs/heads/NAME` or `refs/tags/NAME` where both are called alike. A
+    branch is resolved once; every attempt trains that commit."""
     path: RelativePath = "."
     """Folder of the DVC project inside the repository."""
     secret_ref: SecretRef | None = None
@@ -137,7 +138,7 @@ class MLflow(SpecModel):
     """Default: the model's name, else the run's."""
     secret_ref: SecretRef | None = None
     """Secret whose keys become environment variables (MLFLOW_TRACKING_USERNAME, ...)."""
-    tags: Annotated[dict[ParameterKey, Text], Field(max_length=64)] = {}
+    tags: Annotated[dict[ParameterKey, Text], Field(max_length=64), NOT_OF_A_RUN] = {}
     """Tags of the MLflow run."""
 
 

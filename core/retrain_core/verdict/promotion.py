@@ -23,6 +23,7 @@ class PromotionReason(StrEnum):
     PROMOTION_IS_MANUAL = "PromotionIsManual"
     ALREADY_CHAMPION = "AlreadyChampion"
     WITHDRAWN = "Withdrawn"
+    OF_ANOTHER_ATTEMPT = "OfAnotherAttempt"
     NO_PROMOTION = "NoPromotion"
 
 
@@ -46,6 +47,8 @@ MEANINGS = {
     " set `promotion.alias` by hand.",
     PromotionReason.WITHDRAWN: "A person has taken the alias from this version, or from one with"
     " the same dvc.lock or the same model. It is promoted again only by hand.",
+    PromotionReason.OF_ANOTHER_ATTEMPT: "An earlier attempt at the same run has registered a"
+    " version with another content. Set the alias by hand if this one is to serve.",
     PromotionReason.NO_PROMOTION: "The spec has no `model.promotion`.",
 }
 """What became of a version, for docs/reasons.md."""

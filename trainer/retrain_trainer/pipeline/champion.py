@@ -15,7 +15,7 @@ from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.tree import Tree
 
 from retrain_core.outcome import RunFailed
-from retrain_core.redact import redactor, secrets_in
+from retrain_core.redact import redactor, secrets_in, without_secrets
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.evaluation import Evaluation
 from retrain_trainer.pipeline.inputs import read_from
@@ -23,6 +23,7 @@ from retrain_trainer.pipeline.metrics import load_numbers
 from retrain_trainer.pipeline.paths import local_path
 from retrain_trainer.pipeline.project import Project, commands
 from retrain_trainer.pipeline.scratch import copy_repository
+from retrain_trainer.undumpable import undumpable
 
 
 class NotComparableError(Exception):
@@ -90,7 +91,8 @@ def measure(
     """Run ``evaluation`` with ``other`` in the place of ``model``.
 
     ``other`` is the file or folder of the other model. dvc.lock, the cache and the run cache
-    are not touched: the commands of the stages run in ``scratch``, a copy of the project.
+    are not touched: the commands of the stages run in ``scratch``, a copy of the project, without
+    credentials: what they read is placed before.
 
     Returns the metric.
 
@@ -118,13 +120,12 @@ def measure(
         for out in stages[name].outs:
             if out.is_in_repo and not out.persist:
                 _remove(scratch / Path(out.fs_path).relative_to(root))
-    # What an evaluation logs belongs to no run: its tracking server is a folder of the copy.
-    env = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
-    env |= {k: v for k, v in environment.items() if not k.startswith("MLFLOW_")}
-    env |= {
+    env = _without_credentials({**os.environ, **environment}) | {
+        # What an evaluation logs belongs to no run: its tracking server is a folder of the copy.
         "MLFLOW_TRACKING_URI": (scratch / ".retrain-mlruns").as_uri(),
         "MLFLOW_ALLOW_FILE_STORE": "true",
     }
+    undumpable()
     for name in names:
         stage = stages[name]
         folder = scratch / Path(stage.wdir).relative_to(root)
@@ -138,6 +139,12 @@ def measure(
     if found is None:
         raise NotComparableError(f"{metrics_file} has no {metric}")
     return found[1]
+
+
+def _without_credentials(environment: Mapping[str, str]) -> dict[str, str]:
+    """For a model that is loaded, and may be code, but comes from another training."""
+    kept = without_secrets(environment)
+    return {k: v for k, v in kept.items() if not k.startswith(("AWS_", "MLFLOW_"))}
 
 
 def _bring_inputs(project: Project, stages: list[PipelineStage]) -> None:

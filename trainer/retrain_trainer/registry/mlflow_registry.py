@@ -14,11 +14,6 @@ from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.progress import VersionContent
 from retrain_trainer.registry.versions import DESCRIPTION, Model, Version
 from retrain_trainer.tracking.client import tracking_errors, values_of
-from retrain_trainer.tracking.failure import tracking_failure
-
-
-class FilesGoneError(Exception):
-    """MLflow does not have the files of a version; the text says what it has said."""
 
 
 class MLflowRegistry:
@@ -131,29 +126,6 @@ class MLflowRegistry:
                 self.name, str(other.source), run_id=other.run_id, tags=dict(tags)
             )
         return _version(made)
-
-    def download(self, number: int, folder: Path) -> Path:
-        """The files of a version.
-
-        Raises:
-            FilesGoneError: it has none any more.
-            RunFailed: TrackingDenied or TrackingUnreachable.
-        """
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            # A models:/ address would be looked up in whatever registry is the global one.
-            uri = self._client.get_model_version_download_uri(self.name, str(number))
-            path = Path(download_artifacts(uri, dst_path=str(folder), tracking_uri=self._uri))
-        except MlflowException as error:
-            failure = tracking_failure(error, self._uri)
-            if failure.reason in (Reason.TRACKING_DENIED, Reason.TRACKING_UNREACHABLE):
-                raise failure from error
-            raise FilesGoneError(failure.message) from error
-        except (OSError, ValueError) as error:
-            raise FilesGoneError(" ".join(str(error).split())[:300]) from error
-        if path.is_dir() and not any(path.iterdir()):
-            raise FilesGoneError("MLflow has no files of it")
-        return path
 
 
 def _quoted(name: str) -> str:

@@ -253,7 +253,7 @@ class Race:
         What was decided before is history, and the alias says what came of it: were it judged
         again, a rollback by hand would not last.
         """
-        if version.number == self.mine.number:
+        if version.number == self.mine.number or version.duplicate:
             return False
         return (
             version.number in self._undecided

@@ -4,11 +4,21 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from retrain_trainer.registry.mlflow_registry import MLflowRegistry
-from retrain_trainer.registry.versions import JOB_UID, RUN_ID, Version
+from retrain_trainer.registry.versions import (
+    DUPLICATE,
+    ENVIRONMENT,
+    JOB_UID,
+    LOCK_MD5,
+    MODEL_MD5,
+    RECORD,
+    RUN_ID,
+    Version,
+)
 from retrain_trainer.tracking.client import tracking_errors
 from retrain_trainer.tracking.run import TrackedRun
 
 FOLDER = "model"
+_CONTENT = (LOCK_MD5, ENVIRONMENT, MODEL_MD5)
 
 
 def registered_by(versions: Sequence[Version], run_ids: Collection[str]) -> list[Version]:
@@ -27,25 +37,55 @@ def register(
 
     ``model`` is the file or folder that becomes the version's content; ``children`` are the ids
     of the MLflow runs of the stages' code, those of an earlier training too where a stage was
-    restored.
+    restored. A version of an earlier attempt that came to something else is left as it is: of two
+    versions of one run the first counts, and the others are marked as its duplicates.
     """
-    known = registry.versions()
     tags = tags | {RUN_ID: run.run_id}
-    if own := [version for version in known if version.training_run == run.run_id]:
-        registry.tag(own[-1].number, tags)
-        return registry.get(own[-1].number)
-    if by_code := registered_by(known, children):
+    known = registry.versions()
+    own = _of(run, known)
+    alike = [version for version in own if _same_content(version, tags)]
+    if alike:
+        mine = alike[0].number
+        registry.tag(mine, tags)
+    else:
+        folder = f"{FOLDER}-{tags.get(RECORD, '')[:12]}" if own else FOLDER
+        mine = _new(registry, run, model, tags, registered_by(known, children), folder).number
+    # Another attempt may have looked before this one wrote: whoever looks last sees both.
+    first, *others = _of(run, registry.versions())
+    for version in others:
+        if not version.duplicate:
+            registry.tag(version.number, {DUPLICATE: str(first.number)})
+    return registry.get(mine)
+
+
+def _new(
+    registry: MLflowRegistry,
+    run: TrackedRun,
+    model: Path,
+    tags: dict[str, str],
+    by_code: Sequence[Version],
+    folder: str,
+) -> Version:
+    if by_code:
         latest = by_code[-1]
         if JOB_UID in latest.tags:
             # It is an earlier training's: the same model, with another record.
             return registry.create_again(latest.number, tags)
         registry.tag(latest.number, tags)
-        return registry.get(latest.number)
+        return latest
     with tracking_errors(run.tracking_uri):
         # MLflow registers any address unchecked: the content is there before the version.
         if model.is_dir():
-            run.client.log_artifacts(run.run_id, str(model), FOLDER)
+            run.client.log_artifacts(run.run_id, str(model), folder)
         else:
-            run.client.log_artifact(run.run_id, str(model), FOLDER)
+            run.client.log_artifact(run.run_id, str(model), folder)
     registry.ensure()
-    return registry.create(f"runs:/{run.run_id}/{FOLDER}", run.run_id, tags)
+    return registry.create(f"runs:/{run.run_id}/{folder}", run.run_id, tags)
+
+
+def _of(run: TrackedRun, versions: Sequence[Version]) -> list[Version]:
+    return [version for version in versions if version.training_run == run.run_id]
+
+
+def _same_content(version: Version, tags: dict[str, str]) -> bool:
+    return all(version.tags.get(key) == tags.get(key) for key in _CONTENT)

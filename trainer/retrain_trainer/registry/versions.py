@@ -1,6 +1,7 @@
 """Registered versions and their tags: everything later runs need to know of a version."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,11 +25,13 @@ MEASURED = f"{PREFIX}/measured"
 METRICS = f"{PREFIX}/metrics"
 MODEL_MD5 = f"{PREFIX}/model-md5"
 """DVC's hash of the model; that of a folder ends with .dir."""
-MODEL_OUTPUT_MD5 = f"{PREFIX}/model-output-md5"
-"""DVC's hash of the output that the model is, or lies in."""
 MODEL_PATH = f"{PREFIX}/model-path"
 PIPELINE = f"{PREFIX}/pipeline"
 """Digest of what dvc.lock records of the stages of the run."""
+RECORD = f"{PREFIX}/record"
+"""Digest of its record, by which the DVC store and the artifacts of its run have it."""
+DUPLICATE = f"{PREFIX}/duplicate-of"
+"""The first version of the same run, where an attempt that came to something else was first."""
 RELEASE = f"{PREFIX}/release"
 DECISION = f"{PREFIX}/promotion"
 DECISION_MESSAGE = f"{PREFIX}/promotion-message"
@@ -44,6 +47,7 @@ WITHDRAWN = f"{PREFIX}/withdrawn"
 """With `.<alias>` behind it: since when a person does not want the version to have the alias."""
 DESCRIPTION = "MLmodel"
 """The file that makes a folder a model of MLflow's."""
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,17 @@ class Version:
     def by_code(self) -> bool:
         """Whether a stage's code registered it, with files of its own."""
         return self.training_run != self.run_id
+
+    @property
+    def record(self) -> str | None:
+        """Digest of its record, if it has one."""
+        said = self.tags.get(RECORD, "")
+        return said if _DIGEST.fullmatch(said) else None
+
+    @property
+    def duplicate(self) -> bool:
+        """Whether another attempt of its run registered first: it is never promoted."""
+        return DUPLICATE in self.tags
 
     @property
     def decided(self) -> bool:

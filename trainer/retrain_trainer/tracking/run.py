@@ -2,8 +2,9 @@
 
 import re
 import tempfile
+import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -15,6 +16,7 @@ from retrain_core.result import MAX_LINE, MLflowRun
 from retrain_trainer.job import Job
 from retrain_trainer.tracking.client import tracking_errors, values_of
 from retrain_trainer.tracking.experiments import experiment_of
+from retrain_trainer.tracking.fence import TOKEN, fenced
 from retrain_trainer.tracking.variables import ATTEMPT, PREFIX, Parent
 
 JOB_UID = f"{PREFIX}/job-uid"
@@ -104,9 +106,11 @@ class TrackedRun:
         return read_state(self.client, self.tracking_uri, self.run_id)
 
 
-def read_state(client: MlflowClient, tracking_uri: str, run_id: str) -> str | None:
-    """The kept state of a run, or None if it has none."""
-    return read_artifact(client, tracking_uri, run_id, STATE)
+def read_state(
+    client: MlflowClient, tracking_uri: str, run_id: str, path: str = STATE
+) -> str | None:
+    """The kept state of a run, or None if it has none; at ``path`` that of one of its versions."""
+    return read_artifact(client, tracking_uri, run_id, path)
 
 
 def read_artifact(client: MlflowClient, tracking_uri: str, run_id: str, path: str) -> str | None:
@@ -119,8 +123,48 @@ def read_artifact(client: MlflowClient, tracking_uri: str, run_id: str, path: st
             return Path(client.download_artifacts(run_id, path, target)).read_text()
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """What the `source` of a pod hands to its `train`, which takes none of it from MLflow."""
+
+    run_id: str
+    token: str
+    commit: str | None
+
+
+def take_over(run: TrackedRun) -> tuple[TrackedRun, str]:
+    """Begin an attempt at ``run``: from now on no other pod writes to it.
+
+    Returns the run to write to, and the token of the attempt.
+    """
+    token = uuid.uuid4().hex
+    run.tag(TOKEN, token)
+    return replace(run, client=fenced(run.client, run.tracking_uri, run.run_id, token)), token
+
+
+def continue_attempt(client: MlflowClient, job: Job, attempt: Attempt) -> TrackedRun:
+    """The run of an attempt that this pod has begun.
+
+    Raises:
+        RunFailed: the server refuses, or has the run no more.
+    """
+    with tracking_errors(job.tracking_uri):
+        run = client.get_run(attempt.run_id)
+    tags = {key: value for key, value in run.data.tags.items() if key != COMMIT}
+    return TrackedRun(
+        client=fenced(client, job.tracking_uri, attempt.run_id, attempt.token),
+        tracking_uri=job.tracking_uri,
+        name=job.name,
+        experiment=job.experiment,
+        experiment_id=run.info.experiment_id,
+        run_id=attempt.run_id,
+        tags=tags | ({COMMIT: attempt.commit} if attempt.commit else {}),
+        resumed=True,
+    )
+
+
 def find_or_open(client: MlflowClient, job: Job) -> TrackedRun:
-    """The run that carries the job's uid; opened if there is none.
+    """The run that carries the job's uid, the oldest of them; opened if there is none.
 
     Raises:
         RunFailed: the server refuses, or the experiment cannot be used.
@@ -132,6 +176,7 @@ def find_or_open(client: MlflowClient, job: Job) -> TrackedRun:
             filter_string=f"tags.`{JOB_UID}` = '{job.uid}'",
             run_view_type=ViewType.ALL,
             max_results=1,
+            order_by=["attributes.start_time ASC"],
         )
         run = found[0] if found else _open(client, job, experiment_id)
     return TrackedRun(
