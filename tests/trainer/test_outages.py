@@ -167,10 +167,19 @@ def test_what_a_forge_answers_tells_whether_it_is_waited_for(
     assert isinstance(caught.value, Away) == passes
 
 
-def test_a_run_that_is_stopped_while_its_tracking_server_is_silent_leaves_its_result(
-    world: World,
+@pytest.mark.parametrize(
+    ("which", "how"),
+    [
+        ("MLflow", "refused"),
+        pytest.param("MLflow", "silent", marks=pytest.mark.exhaustive),
+        pytest.param("S3", "refused", marks=pytest.mark.exhaustive),
+        pytest.param("S3", "silent", marks=pytest.mark.exhaustive),
+    ],
+)
+def test_a_run_that_is_stopped_while_a_server_is_away_leaves_its_result(
+    world: World, which: str, how: str
 ) -> None:
-    with behind_a_gate(world, "MLflow") as (pods, door):
+    with behind_a_gate(world, which) as (pods, door):
         assert pods.source().code == 0
         hold = world.folder / "hold"
         hold.touch()
@@ -178,11 +187,15 @@ def test_a_run_that_is_stopped_while_its_tracking_server_is_silent_leaves_its_re
             until(process, "--> stage train")
             while not Path(f"{hold}.started").exists():
                 assert process.poll() is None
-            door.close()
+            HOW[how](door)
             hold.unlink()
-            until(process, WAITS)
+            if how == "silent":
+                assert door.knocked.wait(120)
+            else:
+                until(process, WAITS)
             os.kill(process.pid, signal.SIGTERM)
             ended = pods.ended(process)
     assert ended.result.reason is Reason.CANCELLED
-    assert "the MLflow run could not be ended" in ended.output
-    assert ended.output.index("==> Cancelled") < ended.output.index("could not be ended")
+    if which == "MLflow":
+        said = ended.output
+        assert said.index("==> Cancelled") < said.index("the MLflow run could not be ended")
