@@ -20,8 +20,12 @@ from retrain_core.result import ModelVersion, Result
 from retrain_core.spec import TrainingRun
 from retrain_trainer.interrupt import Interrupted, Interruption
 from retrain_trainer.job import Job, LocalStores, WorkTree
+from retrain_trainer.patience import Patience
 from retrain_trainer.progress import Progress, VersionContent
 from retrain_trainer.report import Redact, RedactingReporter, Reporter, own_stderr
+
+OUTAGE_SECONDS = 10
+"""How long servers may be away: a person waits."""
 
 if TYPE_CHECKING:
     from retrain_trainer.tracking.run import TrackedRun
@@ -98,7 +102,7 @@ def _execute(
     with home.locked(), interruption.handled():
         # mlflow and dvc take seconds to import: a wrong manifest is told before.
         from retrain_trainer.attempt import attempt, outcome_of
-        from retrain_trainer.tracking.client import connect
+        from retrain_trainer.tracking.client import connect, patient
         from retrain_trainer.tracking.run import TrackedRun, find_or_open
         from retrain_trainer.tracking.variables import forget_choices
 
@@ -124,7 +128,8 @@ def _execute(
                 job = _job(run, home, options, progress.commit, report)
                 console.log_to(home.logs / f"{job.uid}.log")
                 report.step("open the MLflow run")
-                opened = tracked = find_or_open(connect(job.tracking_uri), job)
+                client = patient(connect(job.tracking_uri), job.tracking_uri, job.patience)
+                opened = tracked = find_or_open(client, job)
                 if job.commit and not tracked.commit:
                     tracked.record_commit(job.commit)
                 if not options.publish:
@@ -166,6 +171,7 @@ def _job(
         local=local,
         commit=commit,
         work_tree=WorkTree(copy.dvc_root, copy.uncommitted),
+        patience=Patience(OUTAGE_SECONDS, report.warn),
     )
     if options.publish:
         from retrain_cli.publish import refuse_uncommitted

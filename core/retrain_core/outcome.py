@@ -121,6 +121,12 @@ _ROWS = (
     ),
     Outcome(Reason.OUT_OF_MEMORY, 52, False, "Give the run more memory (spec.pod.resources)."),
     Outcome(
+        Reason.NO_SPACE_LEFT,
+        53,
+        True,
+        "Give the run more room: spec.dvc.cache, or ephemeral-storage in spec.pod.resources.",
+    ),
+    Outcome(
         Reason.METRIC_NOT_FOUND,
         60,
         False,

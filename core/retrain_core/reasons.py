@@ -26,6 +26,7 @@ class Reason(StrEnum):
     STAGE_FAILED = "StageFailed"
     OUTPUT_MISSING = "OutputMissing"
     OUT_OF_MEMORY = "OutOfMemory"
+    NO_SPACE_LEFT = "NoSpaceLeft"
     METRIC_NOT_FOUND = "MetricNotFound"
     METRIC_NOT_FINITE = "MetricNotFinite"
     SMOKE_FAILED = "SmokeFailed"

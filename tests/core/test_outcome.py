@@ -52,6 +52,7 @@ def test_what_will_fail_again_is_not_retried() -> None:
         Reason.STORE_UNREACHABLE,
         Reason.TRACKING_UNREACHABLE,
         Reason.SUPERSEDED,
+        Reason.NO_SPACE_LEFT,
         Reason.CANCELLED,
         Reason.INTERNAL_ERROR,
         Reason.EVICTED,

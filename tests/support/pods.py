@@ -91,7 +91,8 @@ class Pods:
         self, step: str, environment: dict[str, str], options: list[str], *, forked: bool = False
     ) -> Process:
         spec = self.folder / "spec.json"
-        spec.write_text(json.dumps(self.spec))
+        # Most tests are of servers that will not come back.
+        spec.write_text(json.dumps({"outageToleranceSeconds": 0} | self.spec))
         workspace = self.folder / f"workspace-{self.attempt}"
         workspace.mkdir(exist_ok=True)
         arguments = [step, "--spec", str(spec), "--workspace", str(workspace)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
+from retrain_trainer.patience import Patience
 from retrain_trainer.pipeline.code_or_data import code_digest
 from retrain_trainer.pipeline.evaluation import Evaluation, evaluation_of
 from retrain_trainer.pipeline.plan import plan_stages
@@ -100,7 +101,7 @@ class Pipeline:
         repo = Repo(str(self.folder), config={"core": {"no_scm": True}})
         with repo:
             repo.reproduce()
-            project = Project(repo, self.folder, Stores({}, (), (), None))
+            project = Project(repo, self.folder, Stores({}, (), (), None), Patience())
             plan = plan_stages(project, [], [])
             model = project.producers()[str(self.folder / "model.txt")]
             return evaluation_of(project, plan, model, METRIC)

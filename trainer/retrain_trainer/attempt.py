@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -9,11 +10,17 @@ from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.result import Result
 from retrain_trainer.interrupt import Interrupted, Interruption
 from retrain_trainer.job import Job
+from retrain_trainer.patience import Patience
 from retrain_trainer.progress import Progress
+from retrain_trainer.refusal import no_space
 from retrain_trainer.report import Redact, Reporter
 from retrain_trainer.steps import Training
 from retrain_trainer.tracking.children import end_children
+from retrain_trainer.tracking.fence import waiting
 from retrain_trainer.tracking.run import TrackedRun
+
+_STOPPED_SECONDS = 3
+_ENDED_SECONDS = 60
 
 
 class Ending(NamedTuple):
@@ -31,8 +38,12 @@ def attempt(
     report: Reporter,
     interruption: Interruption,
     redact: Redact,
+    write: Callable[[Result], None] = lambda _: None,
 ) -> Result:
-    """Train what ``start`` gives, and end its MLflow run as the training ended. Raises nothing."""
+    """Train what ``start`` gives, and end its MLflow run as the training ended. Raises nothing.
+
+    ``write`` gets the result before that, which takes a while where the server is away.
+    """
     run: TrackedRun | None = None
 
     def work() -> tuple[Reason, str]:
@@ -43,9 +54,11 @@ def attempt(
         return Training(job, run, progress, report, interruption).execute()
 
     ending = outcome_of(work, report, interruption, redact)
+    result = progress.result(*ending)
+    write(result)
     if run is not None:
         end(run, ending.reason, report)
-    return progress.result(*ending)
+    return result
 
 
 def outcome_of(
@@ -68,6 +81,8 @@ def outcome_of(
         stopped = f"stopped from outside at {datetime.now(UTC):%H:%M:%S} UTC"
         return Ending(Reason.CANCELLED, stopped)
     except Exception as error:
+        if no_space(error):
+            return Ending(Reason.NO_SPACE_LEFT, redact(f"no space is left here: {error}")[:1000])
         for line in redact(traceback.format_exc()).splitlines():
             report.note(line)
         # What is cut within a secret is none to the redactor.
@@ -76,13 +91,19 @@ def outcome_of(
 
 
 def end(run: TrackedRun, reason: Reason, report: Reporter) -> None:
-    """End the MLflow run as the work ended, and those of its children that nothing will end."""
+    """End the MLflow run as the work ended, and those of its children that nothing will end.
+
+    What was stopped from outside is killed soon, so that it waits for no server.
+    """
     if reason is Reason.SUPERSEDED:
         # It is the other attempt's now.
         return
     status = "FINISHED" if OUTCOMES[reason].succeeded else "FAILED"
     if reason is Reason.CANCELLED:
         status = "KILLED"
+    seconds = _STOPPED_SECONDS if reason is Reason.CANCELLED else _ENDED_SECONDS
+    client = waiting(run.client, run.tracking_uri, Patience(seconds, report.note))
+    run = replace(run, client=client)
     try:
         end_children(run)
         run.end(status, reason)

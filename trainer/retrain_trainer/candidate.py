@@ -83,7 +83,11 @@ class Candidate:
             uncommitted=self.uncommitted,
         )
         file = self.model.place(self.project)
-        self.is_version(register(self.registry, self.run, file, tags, children))
+        # Again from the start: a version whose making was not answered is found as our own.
+        version = self.job.patience.through(
+            lambda: register(self.registry, self.run, file, tags, children)
+        )
+        self.is_version(version)
 
     def _record(self) -> VersionRecord:
         """Written before the version is: a later attempt writes another state to the run."""

@@ -3,6 +3,7 @@
 Positional arguments stand after `--`, and only https, http and ssh are spoken.
 """
 
+import errno
 import os
 import re
 import signal
@@ -15,6 +16,9 @@ from pathlib import Path
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_core.spec import GitSource
+from retrain_trainer.git_answers import Answer, last_answer, traced
+from retrain_trainer.patience import Away
+from retrain_trainer.refusal import is_passing
 
 NOT_FOUND = re.compile(
     r"repository .*not found|does not appear to be a git repository|not found$|"
@@ -34,6 +38,19 @@ DENIED = re.compile(
 
 
 @dataclass(frozen=True)
+class Done:
+    """A command of git that has ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+    asked: bool
+    """Whether it was for a server to answer."""
+    answer: Answer | None
+    """The last of the server over HTTP, where the command has failed."""
+
+
+@dataclass(frozen=True)
 class Git:
     """Git in one folder, speaking with one server."""
 
@@ -49,14 +66,21 @@ class Git:
     def call(self, *arguments: str) -> str:
         done = self.attempt(*arguments)
         if done.returncode != 0:
-            raise self.failure(done.stderr)
+            raise self.failure(done)
         return done.stdout.strip()
 
-    def attempt(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def attempt(self, *arguments: str) -> "Done":
+        with traced(self.env) as (env, trace):
+            code, out, err = self._run(arguments, env)
+            answer = last_answer(trace.read_text(errors="replace")) if code else None
+        asked = not {"fetch", "ls-remote"}.isdisjoint(arguments)
+        return Done(code, out, err, asked, answer)
+
+    def _run(self, arguments: tuple[str, ...], env: dict[str, str]) -> tuple[int, str, str]:
         with subprocess.Popen(
             ["git", *arguments],
             cwd=self.folder,
-            env=dict(self.env),
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -71,9 +95,9 @@ class Git:
                 os.killpg(process.pid, signal.SIGKILL)
                 if isinstance(error, subprocess.TimeoutExpired):
                     said = f"{self.shown} has not answered within {self.seconds:.0f} s"
-                    raise RunFailed(Reason.SOURCE_UNREACHABLE, said) from None
+                    raise Away(Reason.SOURCE_UNREACHABLE, said) from None
                 raise
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        return process.returncode, out, err
 
     def _left(self) -> float | None:
         if self.seconds is None:
@@ -89,19 +113,29 @@ class Git:
             Reason.SOURCE_NOT_FOUND, f"{self.shown} has no branch, tag or commit {revision}"
         )
 
-    def failure(self, stderr: str) -> RunFailed:
-        stderr = stderr.encode(errors="replace").decode()
+    def failure(self, done: "Done") -> RunFailed:
+        """Why a command has failed: by the server's answer, and by git's words where it has none
+        (ssh has no codes) or where they are git's own."""
+        stderr = done.stderr.encode(errors="replace").decode()
         text = " ".join(line.strip() for line in stderr.splitlines() if line.strip())[:600]
         text = without_userinfo(text)
-        if DENIED.search(stderr):
+        status = done.answer.status if done.answer else None
+        if os.strerror(errno.ENOSPC) in stderr or os.strerror(errno.EDQUOT) in stderr:
+            return RunFailed(Reason.NO_SPACE_LEFT, f"{self.shown} does not fit here: {text}")
+        if done.answer and is_passing(done.answer.status, done.answer.headers):
+            return Away(Reason.SOURCE_UNREACHABLE, f"{self.shown} cannot be read: {text}")
+        if status in (401, 403, 407) or (status is None and DENIED.search(stderr)):
             hint = "" if self.source.secret_ref else " (spec.source.git.secretRef is not set)"
             hint = hint if self.secret_hint is None else self.secret_hint
             return RunFailed(Reason.SOURCE_DENIED, f"{self.shown} refuses us{hint}: {text}")
         if self.has_no_such(stderr):
             return self.no_revision(self.source.revision)
-        if NOT_FOUND.search(stderr):
+        if status == 404 or (status is None and NOT_FOUND.search(stderr)):
             return RunFailed(Reason.SOURCE_NOT_FOUND, f"{self.shown} does not exist: {text}")
-        return RunFailed(Reason.SOURCE_UNREACHABLE, f"{self.shown} cannot be read: {text}")
+        cut_off = done.asked and (status is None or status < 300)
+        return (Away if cut_off else RunFailed)(
+            Reason.SOURCE_UNREACHABLE, f"{self.shown} cannot be read: {text}"
+        )
 
     @property
     def shown(self) -> str:

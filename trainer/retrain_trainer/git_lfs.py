@@ -7,6 +7,7 @@ from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_trainer.git_command import DENIED, NOT_FOUND, Git
 from retrain_trainer.git_submodules import same_host
+from retrain_trainer.patience import Away
 from retrain_trainer.pointers import is_pointer, printable, some_of
 
 _TRACKED = ":(attr:filter=lfs)"
@@ -81,10 +82,12 @@ def _unavailable(names: list[str], stderr: str) -> RunFailed:
     said = without_userinfo(printable(" ".join(stderr.split())))[:400]
     if DENIED.search(stderr):
         return _failure(names, f"the server refuses us: {said}", Reason.SOURCE_DENIED)
-    gone = NOT_FOUND.search(stderr)
-    reason = Reason.SOURCE_NOT_FOUND if gone else Reason.SOURCE_UNREACHABLE
-    return _failure(names, said, reason)
+    if NOT_FOUND.search(stderr):
+        return _failure(names, said, Reason.SOURCE_NOT_FOUND)
+    return _failure(names, said, Reason.SOURCE_UNREACHABLE, Away)
 
 
-def _failure(names: list[str], why: str, reason: Reason) -> RunFailed:
-    return RunFailed(reason, f"Git LFS does not bring {some_of(names)}: {why}")
+def _failure(
+    names: list[str], why: str, reason: Reason, kind: type[RunFailed] = RunFailed
+) -> RunFailed:
+    return kind(reason, f"Git LFS does not bring {some_of(names)}: {why}")

@@ -68,7 +68,7 @@ def _fetch(git: Git, revision: str, name: str | None, depth: int) -> str:
         if done.returncode == 0:
             return git.call("rev-parse", "--verify", "FETCH_HEAD^{commit}")
         if not _SHA.match(name) or not git.has_no_such(done.stderr):
-            raise git.failure(done.stderr)
+            raise git.failure(done)
     elif not _SHORT_SHA.match(revision):
         raise git.no_revision(revision)
     git.call("fetch", *_OPTIONS, "--", git.source.url, *_EVERYTHING)
@@ -89,7 +89,7 @@ def _leads_to(git: Git, revision: str, name: str | None, commit: str) -> bool:
             if done.returncode == 0:
                 break
         else:
-            raise git.failure(done.stderr)
+            raise git.failure(done)
         named = f"{_NAMED}^{{commit}}" if name else _commit(history, revision)
         # Else a commit that is not in this history would be asked of the server.
         offline = replace(history, env={**git.env, "GIT_NO_LAZY_FETCH": "1"})

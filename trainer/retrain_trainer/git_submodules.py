@@ -51,9 +51,14 @@ def find_submodules(git: Git) -> Iterator[Submodule]:
             yield Submodule(path, _source(path, url, links[path], git.source))
 
 
-def refused(path: str, why: str, reason: Reason = Reason.SOURCE_NOT_FOUND) -> RunFailed:
+def refused(
+    path: str,
+    why: str,
+    reason: Reason = Reason.SOURCE_NOT_FOUND,
+    kind: type[RunFailed] = RunFailed,
+) -> RunFailed:
     """The failure for a submodule that cannot be had."""
-    return RunFailed(
+    return kind(
         reason,
         f"the submodule {printable(path)}: {printable(why)}. If no stage needs it, set"
         " `update = none` for it in .gitmodules",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from retrain_core.spec import TrainingRunSpec
+from retrain_trainer.patience import Patience
 from retrain_trainer.uncommitted import Uncommitted
 
 
@@ -53,6 +54,8 @@ class Job:
     commit: str | None = None
     """The commit of the code, if there is one."""
     work_tree: WorkTree | None = None
+    patience: Patience = field(default_factory=Patience)
+    """With git, the stores and the tracking server; none by itself."""
     environment: dict[str, str] = field(default_factory=dict)
     """Further variables of the stages."""
     stage_tracking_uri: Callable[[Mapping[str, str]], str] | None = None

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,10 +19,11 @@ from retrain_trainer.attempt import attempt, end, outcome_of
 from retrain_trainer.git_access import GitSecret
 from retrain_trainer.interrupt import Interruption
 from retrain_trainer.job import Job
+from retrain_trainer.patience import Patience
 from retrain_trainer.progress import Progress
 from retrain_trainer.report import LogReporter, Redact, RedactingReporter
 from retrain_trainer.source import prepare_source
-from retrain_trainer.tracking.client import connect, tracking_address
+from retrain_trainer.tracking.client import MlflowClient, connect, patient, tracking_address
 from retrain_trainer.tracking.run import (
     Attempt,
     TrackedRun,
@@ -66,8 +67,10 @@ class Pod:
         except FileNotFoundError:
             return None
 
-    def job(self) -> Job:
+    def job(self, tell: Callable[[str], None]) -> Job:
         """The job, from the mounted spec and the variables that the Job sets.
+
+        ``tell``: hears when a server is waited for.
 
         Raises:
             RunFailed: InvalidSpec.
@@ -95,6 +98,7 @@ class Pod:
             tracking_uri=tracking_address(uri),
             image=self.environment.get(names.IMAGE_VARIABLE),
             release=self.environment.get(names.RELEASE_VARIABLE),
+            patience=Patience(spec.outage_tolerance_seconds, tell),
         )
 
 
@@ -107,10 +111,10 @@ def run_source(pod: Pod) -> int:
 
     def work() -> tuple[Reason, str]:
         nonlocal run
-        job = pod.job()
+        job = pod.job(report.warn)
         secret = GitSecret(pod.git_secret) if pod.git_secret else None
         report.step("open the MLflow run")
-        run, token = take_over(find_or_open(connect(job.tracking_uri), job))
+        run, token = take_over(_open_run(job))
         progress.mlflow = run.report()
         progress.commit = prepare_source(job, run, pod.repository, secret, report)
         pod.hand_over(Attempt(run.run_id, token, progress.commit))
@@ -118,11 +122,12 @@ def run_source(pod: Pod) -> int:
 
     with Interruption().handled() as interruption:
         ending = outcome_of(work, report, interruption, redact)
-    if run is not None and ending.reason is not Reason.TRAINED:
-        end(run, ending.reason, report)
-    # Reported while the run goes on: the status has both before the training has ended.
-    result = progress.result(*(() if ending.reason is Reason.TRAINED else ending))
-    return _finish(pod, result, report)
+        # Reported while the run goes on: the status has both before the training has ended.
+        result = progress.result(*(() if ending.reason is Reason.TRAINED else ending))
+        _write(pod, result, report)
+        if run is not None and ending.reason is not Reason.TRAINED:
+            end(run, ending.reason, report)
+    return _exit_code(result)
 
 
 def run_train(pod: Pod) -> int:
@@ -131,16 +136,27 @@ def run_train(pod: Pod) -> int:
     progress = Progress()
 
     def start() -> tuple[Job, TrackedRun]:
-        job = pod.job()
+        job = pod.job(report.warn)
         forget_choices(os.environ)
-        client = connect(job.tracking_uri)
         if (begun := pod.attempt()) is not None:
-            return job, continue_attempt(client, job, begun)
-        return job, take_over(find_or_open(client, job))[0]
+            return job, job.patience.through(lambda: continue_attempt(_client(job), job, begun))
+        return job, take_over(_open_run(job))[0]
+
+    def write(result: Result) -> None:
+        _write(pod, result, report)
 
     with Interruption().handled() as interruption:
-        result = attempt(start, progress, report, interruption, redact)
-    return _finish(pod, result, report)
+        result = attempt(start, progress, report, interruption, redact, write)
+    return _exit_code(result)
+
+
+def _open_run(job: Job) -> TrackedRun:
+    # Again from the start: a run whose opening was not answered is found by its tag.
+    return job.patience.through(lambda: find_or_open(_client(job), job))
+
+
+def _client(job: Job) -> MlflowClient:
+    return patient(connect(job.tracking_uri), job.tracking_uri, job.patience)
 
 
 def _reporting(pod: Pod) -> tuple[RedactingReporter, Redact]:
@@ -157,7 +173,7 @@ def _reporting(pod: Pod) -> tuple[RedactingReporter, Redact]:
     return RedactingReporter(LogReporter(), redact), redact
 
 
-def _finish(pod: Pod, result: Result, report: RedactingReporter) -> int:
+def _write(pod: Pod, result: Result, report: RedactingReporter) -> None:
     outcome = OUTCOMES[result.reason] if result.reason else None
     if outcome is not None:
         report.step(f"{outcome.reason}: {result.message}")
@@ -167,4 +183,7 @@ def _finish(pod: Pod, result: Result, report: RedactingReporter) -> int:
         pod.result.write_text(result.dump())
     except OSError as error:
         report.warn(f"the result cannot be written: {error}")
-    return outcome.exit_code if outcome else 0
+
+
+def _exit_code(result: Result) -> int:
+    return OUTCOMES[result.reason].exit_code if result.reason else 0

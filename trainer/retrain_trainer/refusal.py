@@ -4,7 +4,7 @@ The same for every server that a run talks to, whichever client library raised i
 """
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 
 _DENIED = {
@@ -24,7 +24,11 @@ _UNREACHABLE = {
     "EndpointConnectionError",
     "HTTPClientError",
     "ProxyConnectionError",
-    "ClientConnectorError",
+    "ClientConnectionError",
+    "ClientPayloadError",
+    "FSTimeoutError",
+    "IncompleteRead",
+    "ResponseParserError",
     "ServiceRequestError",
     "TransportError",
     "RequestException",
@@ -44,8 +48,12 @@ _DENIED_CODES = {
 }
 """Codes of S3, which sends some of them with status 400."""
 _MISSING_CODES = {"NoSuchBucket", "ContainerNotFound"}
+_PASSING_CODES = {"RequestLimitExceeded", "RequestTimeout", "SlowDown", "Throttling"}
+"""Codes of S3 again, some with status 400 or 403."""
+_DISTRUST = {"SSLCertVerificationError", "ClientConnectorCertificateError"}
 _DENIED_STATUS = (401, 403, 407)
 _PASSING_STATUS = (408, 425, 429)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _DENIED_ERRNO = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -55,6 +63,9 @@ class Refusal(Enum):
     DENIED = "refuses us"
     """Trying again would end alike."""
     UNREACHABLE = "cannot be reached"
+    """It may be soon."""
+    ODD = "does not answer as it should"
+    """Such as 404 for all, or a certificate that is not trusted: no waiting helps."""
     MISSING = "does not exist"
     """The place itself, such as a bucket."""
 
@@ -71,10 +82,17 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 def refusal(error: BaseException) -> tuple[Refusal, BaseException] | None:
     """The kind, and the exception of the chain that tells it; None: it is something else."""
-    for cause in causes(error):
+    chain = list(causes(error))
+    for cause in chain:
         if (kind := _kind(cause)) is not None:
-            return kind, cause
+            distrust = any(_names(other) & _DISTRUST for other in chain)
+            return (Refusal.ODD if distrust else kind), cause
     return None
+
+
+def no_space(error: BaseException) -> bool:
+    """Whether a disk of ours is full."""
+    return any(isinstance(cause, OSError) and cause.errno in _FULL for cause in causes(error))
 
 
 def local_refusal(error: BaseException) -> str | None:
@@ -91,16 +109,33 @@ def _kind(cause: BaseException) -> Refusal | None:
         return Refusal.DENIED
     if code in _MISSING_CODES:
         return Refusal.MISSING
+    if code in _PASSING_CODES:
+        return Refusal.UNREACHABLE
     if (status := _status(cause)) is not None:
+        if is_passing(status, _headers(cause)):
+            return Refusal.UNREACHABLE
         if status in _DENIED_STATUS:
             return Refusal.DENIED
-        if status in _PASSING_STATUS or status >= 500:
-            return Refusal.UNREACHABLE
-    names = {kind.__name__ for kind in type(cause).__mro__}
+    names = _names(cause)
     # With a file's name it is the operating system that refuses, not a server.
     if names & _DENIED or (isinstance(cause, PermissionError) and not cause.filename):
         return Refusal.DENIED
-    return Refusal.UNREACHABLE if names & _UNREACHABLE else None
+    if names & _UNREACHABLE:
+        return Refusal.UNREACHABLE if status is None else Refusal.ODD
+    return None
+
+
+def is_passing(status: int, headers: Mapping[str, str]) -> bool:
+    """Whether a server that answers so may answer otherwise later.
+
+    A forge tells of a rate limit with 403, and when to come back; names of headers are lower case.
+    """
+    limited = "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0"
+    return status in _PASSING_STATUS or status >= 500 or (status == 403 and limited)
+
+
+def _names(error: BaseException) -> set[str]:
+    return {kind.__name__ for kind in type(error).__mro__}
 
 
 def _status(cause: BaseException) -> int | None:
@@ -113,6 +148,16 @@ def _status(cause: BaseException) -> int | None:
     for name in ("status_code", "status", "code"):
         status = status if isinstance(status, int) else getattr(cause, name, None)
     return status if isinstance(status, int) and 100 <= status < 600 else None
+
+
+def _headers(cause: BaseException) -> dict[str, str]:
+    """Of the answer, as requests and botocore keep them."""
+    response = getattr(cause, "response", None)
+    if isinstance(response, dict):
+        found = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    else:
+        found = getattr(response, "headers", {})
+    return {str(name).lower(): str(value) for name, value in dict(found or {}).items()}
 
 
 def _code(cause: BaseException) -> str | None:

@@ -30,8 +30,12 @@ def prepare_source(
         return None
     what = run.commit or git.revision
     report.step(f"fetch {what} of {git.url}")
-    shutil.rmtree(repository, ignore_errors=True)
-    commit = clone_commit(git, repository, secret, run.commit, report.warn)
+
+    def clone() -> str:
+        shutil.rmtree(repository, ignore_errors=True)
+        return clone_commit(git, repository, secret, run.commit, report.warn)
+
+    commit = job.patience.through(clone)
     if run.commit is None:
         run.record_commit(commit)
     report.note(f"commit {commit}")

@@ -226,6 +226,9 @@ class TrainingRunSpec(SpecModel):
     """Kueue's LocalQueue."""
     retries: Annotated[int, Field(ge=0, le=10)] = 2
     """Further attempts after a failure of the infrastructure, such as a lost node."""
+    outage_tolerance_seconds: Count = 900
+    """How long git, the store or the tracking server may be away, at any step, before the attempt
+    fails. Until then it waits and loses nothing. A laptop waits for seconds only."""
     timeout_seconds: Seconds | None = None
     """How long all attempts may take together, from the first pod on."""
     start_timeout_seconds: Seconds | None = None

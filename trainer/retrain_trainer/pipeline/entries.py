@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from dvc.config import ConfigError
@@ -11,6 +12,7 @@ from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.pipeline.errors import store_failure
 from retrain_trainer.pipeline.file_system import file_system
 from retrain_trainer.pipeline.project import Project
+from retrain_trainer.pipeline.remote import one_try
 
 Answer = TypeVar("Answer")
 _UNLISTED = ("http", "https")
@@ -31,7 +33,7 @@ def store_text(project: Project, path: str, text: str) -> None:
     def write(filesystem: FileSystem, root: str) -> None:
         _write(filesystem, filesystem.join(root, path), text.encode())
 
-    _with(project, project.writer, write)
+    project.patience.through(partial(_with, project, project.writer, write))
 
 
 def list_names(project: Project, folder: str) -> list[str]:
@@ -86,6 +88,8 @@ def _asked(project: Project, name: str, ask: Callable[[FileSystem, str], Answer]
     if name in project.silent:
         return None
     try:
+        if name == project.writer or name in project.heard:
+            return project.patience.through(partial(_with, project, name, ask))
         return _with(project, name, ask)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -99,7 +103,8 @@ def _asked(project: Project, name: str, ask: Callable[[FileSystem, str], Answer]
 def _with(project: Project, name: str, use: Callable[[FileSystem, str], Answer]) -> Answer:
     url = str(project.repo.config["remote"][name]["url"])
     try:
-        return use(*file_system(project.repo.config, name=name))
+        with one_try(project):
+            return use(*file_system(project.repo.config, name=name))
     except (ConfigError, ImportError) as error:
         raise RunFailed(Reason.INVALID_SPEC, f"DVC remote {name}: {error}") from error
     except Exception as error:

@@ -24,17 +24,19 @@ from dvc.utils.serialize import ParseError
 from dvc.utils.strictyaml import YAMLSyntaxError, YAMLValidationError
 
 from retrain_core.outcome import Reason, RunFailed
+from retrain_trainer.patience import Away
 from retrain_trainer.pipeline.file_system import package_of
-from retrain_trainer.refusal import Refusal, causes, local_refusal, refusal
+from retrain_trainer.refusal import Refusal, causes, local_refusal, no_space, refusal
 
 _KILLED = (-9, 137)
-_TERMINATED = (-15, 143, -2, 130)
-"""SIGTERM, and Ctrl-C: DVC lets it reach the stage alone."""
+_BY_CTRL_C = (-2, 130)
+"""DVC lets it reach the stage alone. Of SIGTERM we know ourselves."""
 UNREADABLE = (DvcException, OSError, ImportError, RemoteMissingDepsError, TypeError)
 """What DVC raises for a project that it cannot read."""
 _OF_STORE = {
     Refusal.DENIED: Reason.STORE_DENIED,
     Refusal.UNREACHABLE: Reason.STORE_UNREACHABLE,
+    Refusal.ODD: Reason.STORE_UNREACHABLE,
     Refusal.MISSING: Reason.STORE_NOT_FOUND,
 }
 
@@ -90,7 +92,7 @@ def stage_failure(
             code = _exit_code(cause)
             if code in _KILLED:
                 return _killed(stage, tail, out_of_memory)
-            if code in _TERMINATED:
+            if code in _BY_CTRL_C:
                 return RunFailed(Reason.CANCELLED, f"stage {stage} was ended from outside")
             what = f"stage {stage} failed: `{_command(cause)}` exited with {code}"
             return RunFailed(Reason.STAGE_FAILED, _with_tail(what, tail))
@@ -139,6 +141,8 @@ def store_failure(error: BaseException, url: str = "the store") -> RunFailed | N
         if isinstance(cause, FileNotFoundError) and "specified bucket" in str(cause):
             # s3fs keeps the code of S3 in no other place.
             return RunFailed(Reason.STORE_NOT_FOUND, f"{url} does not exist: {_said(cause)}")
+    if no_space(error):
+        return RunFailed(Reason.NO_SPACE_LEFT, f"no space is left here: {_said(error)}")
     path = local_refusal(error)
     if path is not None and path.startswith(url.removeprefix("file://")):
         return RunFailed(
@@ -149,7 +153,8 @@ def store_failure(error: BaseException, url: str = "the store") -> RunFailed | N
     if (found := refusal(error)) is None:
         return None
     kind, cause = found
-    return RunFailed(_OF_STORE[kind], f"{url} {kind.value}: {_said(cause)}")
+    failure = Away if kind is Refusal.UNREACHABLE else RunFailed
+    return failure(_OF_STORE[kind], f"{url} {kind.value}: {_said(cause)}")
 
 
 def _invalid(message: str) -> RunFailed:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 
 from dvc.output import Output
 from dvc_data.hashfile import check, load
@@ -14,7 +15,7 @@ from retrain_trainer.pipeline.errors import store_failure
 from retrain_trainer.pipeline.file_system import is_versioned
 from retrain_trainer.pipeline.missing import missing
 from retrain_trainer.pipeline.project import Project
-from retrain_trainer.pipeline.remote import trouble_reading
+from retrain_trainer.pipeline.remote import asked, transfers, trouble_in, trouble_reading
 from retrain_trainer.pipeline.routes import read_from
 
 
@@ -25,6 +26,12 @@ def fetch(project: Project, outs: Iterable[Output]) -> None:
         RunFailed: DataMissing, or what is wrong with the store.
     """
     wanted = [out for out in outs if out.hash_info and out.is_in_repo and not in_cache(out)]
+    if wanted:
+        project.patience.through(partial(_fetch, project, wanted))
+
+
+def _fetch(project: Project, outs: list[Output]) -> None:
+    wanted = [out for out in outs if not in_cache(out)]
     routes = {out: read_from(project, out) for out in wanted}
     troubles: dict[str, RunFailed] = {}
     named = sorted({out.remote.lower() for out in wanted if out.remote})
@@ -40,6 +47,9 @@ def fetch(project: Project, outs: Iterable[Output]) -> None:
                 troubles[str(out.stage.deps[0])] = trouble
     wanted = [out for out in wanted if not in_cache(out)]
     if wanted:
+        for name in troubles:
+            # What is needed is asked for at the next try.
+            project.silent.pop(name, None)
         raise missing(project, wanted, routes, troubles)
 
 
@@ -70,20 +80,25 @@ def contents(out: Output) -> set[HashInfo]:
 
 
 def holds(project: Project, name: str, out: Output) -> bool:
-    """Whether the remote ``name`` has ``out``; one that does not answer has nothing."""
+    """Whether the remote ``name`` has ``out``; one that never answered has nothing.
+
+    Raises:
+        Away: the run cannot do without the remote.
+    """
     if not out.hash_info or out.hash_info.value is None or trouble_reading(project, name):
         return False
     if is_versioned(project.repo.config, name):
         return bool(out.files or out.meta.version_id) and out.meta.remote in (None, name)
-    try:
+
+    def look() -> bool:
         odb = project.repo.cloud.get_remote_odb(name, hash_name=out.hash_info.name)
         if odb.fs.protocol == "local":
             check(odb, load(odb, out.hash_info))
             return True
         # DVC uploads the list of a directory after its files: the list vouches for them.
         return bool(odb.exists(out.hash_info.value))
-    except Exception:
-        return False
+
+    return asked(project, name, look) is True
 
 
 def _fetch_from(project: Project, name: str, outs: list[Output]) -> RunFailed | None:
@@ -95,12 +110,16 @@ def _fetch_from(project: Project, name: str, outs: list[Output]) -> RunFailed | 
             _fetch_versions(project, name, outs)
             return None
         wanted = {out.hash_info for out in outs}
-        project.repo.cloud.pull(wanted, remote=name)
-        inside = {item for out in outs for item in contents(out)}
-        project.repo.cloud.pull(inside - wanted, remote=name)
+        with transfers(project) as errors:
+            project.repo.cloud.pull(wanted, remote=name)
+            inside = {item for out in outs for item in contents(out)}
+            project.repo.cloud.pull(inside - wanted, remote=name)
+        trouble = trouble_in(errors, project.url(name))
     except Exception as error:
-        return store_failure(error, project.url(name))
-    return None
+        trouble = store_failure(error, project.url(name))
+    if trouble is not None and trouble.reason is Reason.NO_SPACE_LEFT:
+        raise trouble
+    return trouble
 
 
 def _fetch_versions(project: Project, name: str, outs: list[Output]) -> None:

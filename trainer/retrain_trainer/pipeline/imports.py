@@ -1,6 +1,7 @@
 """.dvc imports: refreshed when the spec says so, pinned when their file holds no hash."""
 
 from collections.abc import Collection
+from functools import partial
 
 from dvc.stage import Stage
 from dvc.stage.exceptions import StageFileDoesNotExistError
@@ -40,7 +41,7 @@ def update_imports(project: Project, targets: Collection[str], plan: Plan) -> li
     unpinned = [name for name in plan.sources if by_address[name].is_partial_import]
     wanted = sorted({*named.values(), *unpinned})
     for name in wanted:
-        _update(project, by_address[name])
+        project.patience.through(partial(_update, project, by_address[name]))
     return wanted
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from dvc.output import Output
 
 from retrain_core.outcome import Reason, RunFailed
+from retrain_trainer.patience import Away
 from retrain_trainer.pipeline.project import Project
 from retrain_trainer.pipeline.stores import STORE
 
@@ -26,21 +27,25 @@ def missing(
     said = [_answer(project, name) for name in asked if name not in troubles]
     said += [failure.message for failure in troubles.values()]
     where = "; ".join(said) or "no DVC remote is configured"
-    reason = _reason(list(troubles.values()))
+    decisive = _decisive(list(troubles.values()))
+    reason = decisive.reason if decisive else Reason.DATA_MISSING
     message = f"missing data: {names} ({where})"
     if reason is Reason.DATA_MISSING and (command := _command(project, outs, asked)):
         message += f". Where the data are, run `{command}`"
     upstream = sorted(out.stage.addressing for out in outs if out.stage.is_import)
     if reason is Reason.DATA_MISSING and upstream:
         message += f". To import anew: spec.dvc.update: [{', '.join(upstream)}]"
-    return RunFailed(reason, message)
+    return (Away if isinstance(decisive, Away) else RunFailed)(reason, message)
 
 
-def _reason(troubles: list[RunFailed]) -> Reason:
+def _decisive(troubles: list[RunFailed]) -> RunFailed | None:
     """That of a store that may have them later, else of one that may have them."""
-    ordered = sorted(troubles, key=lambda failure: not failure.outcome.retry)
-    stores = [failure.reason for failure in ordered if failure.reason.startswith("Store")]
-    return stores[0] if stores else Reason.DATA_MISSING
+    stores = [failure for failure in troubles if failure.reason.startswith("Store")]
+    return min(
+        stores,
+        key=lambda failure: (not isinstance(failure, Away), not failure.outcome.retry),
+        default=None,
+    )
 
 
 def _answer(project: Project, name: str) -> str:

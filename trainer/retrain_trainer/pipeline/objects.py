@@ -7,15 +7,17 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from dvc.output import Output
 from dvc_data.hashfile.hash_info import HashInfo
 
 from retrain_core.outcome import Reason, RunFailed
+from retrain_trainer.patience import Away
 from retrain_trainer.pipeline.errors import store_failure
 from retrain_trainer.pipeline.fetch import contents, fetch, holds, in_cache
 from retrain_trainer.pipeline.project import Project
-from retrain_trainer.pipeline.remote import check_remote
+from retrain_trainer.pipeline.remote import check_remote, transfers, trouble_in
 from retrain_trainer.pipeline.routes import read_from, write_to
 
 __all__ = ["available", "complete", "fetch", "in_cache", "place", "push", "unsaved"]
@@ -37,7 +39,7 @@ def push(project: Project, outs: Iterable[Output]) -> None:
         if name is not None and in_cache(out):
             wanted[name] |= contents(out)
     for name, hashes in wanted.items():
-        _push(project, name, hashes)
+        project.patience.through(partial(_push, project, name, hashes))
 
 
 def complete(project: Project, outs: Iterable[Output]) -> None:
@@ -113,18 +115,20 @@ def _refuse_leading_out(project: Project, out: Output) -> None:
 
 
 def _push(project: Project, name: str, hashes: set[HashInfo]) -> None:
+    """What the remote has by then is not sent again."""
     url = project.url(name)
     try:
-        result = project.repo.cloud.push(hashes, remote=name)
+        with transfers(project) as errors:
+            result = project.repo.cloud.push(hashes, remote=name)
     except Exception as error:
         raise store_failure(error, url) or RunFailed(
             Reason.STORE_UNREACHABLE, f"{url}: {error}"
         ) from error
     if result.failed:
+        if (trouble := trouble_in(errors, url)) is not None:
+            raise trouble
         check_remote(project, name, write=True)
-        raise RunFailed(
-            Reason.STORE_UNREACHABLE, f"{url} did not take {len(result.failed)} objects"
-        )
+        raise Away(Reason.STORE_UNREACHABLE, f"{url} did not take {len(result.failed)} objects")
 
 
 def on_disk(out: Output) -> bool:

@@ -13,6 +13,7 @@ from dvc.stage import PipelineStage, Stage
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_trainer.job import Job
+from retrain_trainer.patience import Patience
 from retrain_trainer.pipeline.errors import UNREADABLE, pipeline_failure
 from retrain_trainer.pipeline.original import link_outside
 from retrain_trainer.pipeline.stores import Stores, find_stores
@@ -21,10 +22,11 @@ from retrain_trainer.pipeline.stores import Stores, find_stores
 class Project:
     """A DVC project as one run sees it."""
 
-    def __init__(self, repo: Repo, path: Path, stores: Stores) -> None:
+    def __init__(self, repo: Repo, path: Path, stores: Stores, patience: Patience) -> None:
         self.repo = repo
         self.path = path
         self.stores = stores
+        self.patience = patience
         self.readers = [*stores.near, *stores.far]
         """Remotes to fetch from, in order; an output may name one more."""
         self.writer = stores.writer
@@ -99,7 +101,7 @@ def open_project(job: Job, *, own_cache: bool = False) -> Project:
         ) from error
     except (ConfigError, DvcException) as error:
         raise pipeline_failure(error) from error
-    project = Project(repo, job.project, stores)
+    project = Project(repo, job.project, stores, job.patience)
     if job.local is not None:
         link_outside(project.stages(), Path(repo.root_dir), job.local.original)
     return project

@@ -3,16 +3,19 @@
 DVC shows a wrong bucket or key as missing data, and can retry a dead host for minutes.
 """
 
+import logging
 import os
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
 
 from dvc.config import ConfigError
 from dvc.fs import FileSystem, RemoteMissingDepsError
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
+from retrain_trainer.patience import Answer, Away
 from retrain_trainer.pipeline.errors import store_failure
 from retrain_trainer.pipeline.file_system import file_system, is_versioned, package_of
 from retrain_trainer.pipeline.project import Output, Project
@@ -52,22 +55,93 @@ def check_writers(project: Project, outs: Iterable[Output]) -> None:
     named = {name for out in outs if (name := write_to(project, out)) is not None}
     writer = {project.writer} if project.writer is not None else set()
     for name in sorted(writer | named):
-        check_remote(project, name, write=True)
+        project.patience.through(partial(check_remote, project, name, write=True))
 
 
 def trouble_reading(project: Project, name: str) -> RunFailed | None:
     """Why the remote cannot be read from, if it cannot; one that the run can do without is not
-    asked again."""
+    asked again.
+
+    Raises:
+        Away: the run cannot do without it.
+    """
     if name in project.silent or name in project.heard:
         return project.silent.get(name)
+    check = partial(check_remote, project, name, write=False)
     try:
-        check_remote(project, name, write=False)
+        if name == project.writer:
+            project.patience.through(check)
+        else:
+            check()
     except RunFailed as failure:
         if name != project.writer:
             project.silent[name] = failure
+        elif isinstance(failure, Away):
+            raise
         return failure
     project.heard.add(name)
     return None
+
+
+def asked(project: Project, name: str, ask: Callable[[], Answer]) -> Answer | None:
+    """What ``ask`` finds out at the remote ``name``; None where that cannot be found out.
+
+    A remote that has answered is waited for when it is away: without it work that is done could
+    seem to be lost.
+
+    Raises:
+        Away: the run cannot do without it.
+    """
+
+    def once() -> Answer | None:
+        try:
+            with one_try(project):
+                return ask()
+        except Exception as error:
+            failure = store_failure(error, project.url(name))
+            if isinstance(failure, Away):
+                raise failure from error
+            return None
+
+    try:
+        return project.patience.through(once)
+    except Away as away:
+        if name == project.writer:
+            raise
+        project.silent[name] = away
+        return None
+
+
+@contextmanager
+def one_try(project: Project) -> Iterator[None]:
+    """Let clients try once where the run has patience: theirs would only delay what it tells."""
+    with _impatient() if project.patience.seconds > 0 else nullcontext():
+        yield
+
+
+@contextmanager
+def transfers(project: Project) -> Iterator[list[BaseException]]:
+    """What goes wrong with single objects in the body: DVC writes it to its log alone."""
+    errors: list[BaseException] = []
+
+    def keep(record: logging.LogRecord) -> bool:
+        if record.exc_info and record.exc_info[1]:
+            errors.append(record.exc_info[1])
+        return True
+
+    log = logging.getLogger("dvc_data.hashfile.transfer")
+    log.addFilter(keep)
+    try:
+        with one_try(project):
+            yield errors
+    finally:
+        log.removeFilter(keep)
+
+
+def trouble_in(errors: Iterable[BaseException], url: str) -> RunFailed | None:
+    """The failure that single objects' errors amount to; one that lasts counts before others."""
+    found = [failure for error in errors if (failure := store_failure(error, url)) is not None]
+    return min(found, key=lambda failure: isinstance(failure, Away), default=None)
 
 
 def _url(project: Project, name: str) -> str:

@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.progress import VersionContent
 from retrain_trainer.registry.versions import DESCRIPTION, Model, Version
-from retrain_trainer.tracking.client import tracking_errors, values_of
+from retrain_trainer.tracking.client import ask, tracking_errors, values_of
 
 
 class MLflowRegistry:
@@ -107,16 +107,22 @@ class MLflowRegistry:
         """What is in a version, without its files."""
         with tracking_errors(self._uri):
             place = self._client.get_model_version_download_uri(self.name, str(number))
-            found = list_artifacts(artifact_uri=place, tracking_uri=self._uri)
+            found = ask(
+                self._client, lambda: list_artifacts(artifact_uri=place, tracking_uri=self._uri)
+            )
             names = tuple(sorted(posixpath.basename(item.path) for item in found))
             if DESCRIPTION not in names:
                 return VersionContent(names)
             with TemporaryDirectory() as folder:
-                described = download_artifacts(
-                    f"{place}/{DESCRIPTION}", dst_path=folder, tracking_uri=self._uri
-                )
+                described = self._download(f"{place}/{DESCRIPTION}", folder)
                 flavors = yaml.safe_load(Path(described).read_text()).get("flavors", {})
             return VersionContent(names, pyfunc="python_function" in flavors)
+
+    def _download(self, place: str, folder: str) -> str:
+        return ask(
+            self._client,
+            lambda: str(download_artifacts(place, dst_path=folder, tracking_uri=self._uri)),
+        )
 
     def create_again(self, number: int, tags: dict[str, str]) -> Version:
         """A version with the files of another."""

@@ -2,8 +2,10 @@
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from mlflow import MlflowClient as MlflowClient
@@ -11,16 +13,20 @@ from mlflow.exceptions import MlflowException
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
+from retrain_trainer.patience import Answer, Away, Patience
 from retrain_trainer.tracking.failure import failure_of, is_no_address, unusable
 from retrain_trainer.tracking.locations import artifact_root
 
 _ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
 """Where a client that opens a database itself keeps the artifacts of new experiments."""
 _NO_STORE = ("unsupported URI", "Invalid url", "Databricks credential configuration failed")
+_TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+_USUAL_TIMEOUT = 120
+"""MLflow's own, in seconds; a large artifact takes that long on its way to a store."""
 _IMPATIENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    _TIMEOUT: "10",
 }
 
 
@@ -83,6 +89,66 @@ def tracking_errors(tracking_uri: str) -> Iterator[None]:
         raise failure from error
 
 
+class PatientClient:
+    """An :class:`MlflowClient` whose requests wait while the server, or its store, is away.
+
+    Those that make something new are sent once and never again: where their answer is lost, only
+    whoever looks for what they have made knows whether they have.
+    """
+
+    _NEW = ("create_run", "create_model_version")
+
+    def __init__(self, client: MlflowClient, tracking_uri: str, patience: Patience) -> None:
+        self.inner = client
+        self._uri = tracking_uri
+        self._patience = patience
+
+    def __getattr__(self, name: str) -> Any:
+        request = getattr(self.inner, name)
+        if not callable(request):
+            return request
+
+        def ask(*arguments: Any, **named: Any) -> Any:
+            once = partial(request, *arguments, **named)
+            return self._once(once) if name in self._NEW else self.ask(once)
+
+        return ask
+
+    def ask(self, request: Callable[[], Answer]) -> Answer:
+        """What ``request`` returns, which can be made again, as soon as it is answered."""
+        return self._patience.through(lambda: self._once(request))
+
+    def _once(self, request: Callable[[], Answer]) -> Answer:
+        try:
+            with _variables(self._one_try()):
+                return request()
+        except Exception as error:
+            failure = failure_of(error, self._uri)
+            if isinstance(failure, Away):
+                raise failure from error
+            raise
+
+    def _one_try(self) -> dict[str, str]:
+        longest = min(float(os.environ.get(_TIMEOUT, _USUAL_TIMEOUT)), self._patience.seconds)
+        return {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", _TIMEOUT: str(max(1, round(longest)))}
+
+
+def patient(client: MlflowClient, tracking_uri: str, patience: Patience) -> MlflowClient:
+    """``client``, with ``patience``; with none it makes MLflow's own tries, which take minutes."""
+    if isinstance(client, PatientClient):
+        client = client.inner
+    if patience.seconds <= 0:
+        return client
+    return cast(MlflowClient, PatientClient(client, tracking_uri, patience))
+
+
+def ask(client: MlflowClient, request: Callable[[], Answer]) -> Answer:
+    """What ``request`` returns, which asks the server of ``client`` by another way."""
+    through = getattr(client, "ask", None)
+    answer: Answer = through(request) if through else request()
+    return answer
+
+
 @contextmanager
 def values_of(field: str) -> Iterator[None]:
     """What MLflow refuses in the body is the value of this field of the spec."""
@@ -95,13 +161,21 @@ def values_of(field: str) -> Iterator[None]:
         raise RunFailed(Reason.INVALID_SPEC, f"{field}: MLflow refuses it: {said}") from error
 
 
-@contextmanager
-def _impatient() -> Iterator[None]:
+def _impatient() -> AbstractContextManager[None]:
     """Two tries instead of four minutes of them; what the person has set stays."""
-    added = {name: value for name, value in _IMPATIENT.items() if name not in os.environ}
-    os.environ.update(added)
+    return _variables({name: os.environ.get(name, value) for name, value in _IMPATIENT.items()})
+
+
+@contextmanager
+def _variables(values: Mapping[str, str]) -> Iterator[None]:
+    """Variables for MLflow, which reads them at each request; stages do not see them."""
+    kept = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:
-        for name in added:
-            del os.environ[name]
+        for name, value in kept.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -7,7 +7,8 @@ from mlflow.exceptions import MlflowException, RestException
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
-from retrain_trainer.refusal import Refusal, causes, local_refusal, refusal
+from retrain_trainer.patience import Away
+from retrain_trainer.refusal import Refusal, causes, is_passing, local_refusal, refusal
 
 _DENIED = ("UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED")
 _UNREACHABLE = (
@@ -20,6 +21,7 @@ _GONE = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
 _OF_REFUSAL = {
     Refusal.DENIED: Reason.TRACKING_DENIED,
     Refusal.UNREACHABLE: Reason.TRACKING_UNREACHABLE,
+    Refusal.ODD: Reason.TRACKING_UNREACHABLE,
     Refusal.MISSING: Reason.TRACKING_DENIED,
 }
 _NO_MLFLOW = "Check spec.mlflow.trackingURI: something else than an MLflow server answers there."
@@ -43,7 +45,8 @@ def failure_of(error: Exception, tracking_uri: str) -> RunFailed | None:
         return None
     kind, cause = found
     text = f"the artifact store of {uri} {kind.value}: {_text(cause)[:300]}"
-    return RunFailed(
+    failure = Away if kind is Refusal.UNREACHABLE else RunFailed
+    return failure(
         _OF_REFUSAL[kind],
         text,
         "Check the artifact store of the tracking server, and the credentials for it: they are the"
@@ -57,6 +60,9 @@ def tracking_failure(error: MlflowException, tracking_uri: str) -> RunFailed:
     text = _text(error)
     code = error.error_code
     status = _status(error)
+    # MLflow puts what the HTTP client raised into a text, but it stays in the context.
+    found = refusal(error)
+    kind = found[0] if found else None
     if "Invalid Host header" in text:
         host = urlsplit(uri).netloc
         return RunFailed(
@@ -69,8 +75,11 @@ def tracking_failure(error: MlflowException, tracking_uri: str) -> RunFailed:
         return RunFailed(Reason.TRACKING_DENIED, said, _RESTORE)
     if code in _DENIED or status in (401, 403, 407):
         return RunFailed(Reason.TRACKING_DENIED, f"{uri} refuses us: {text[:300]}")
-    if code in _UNREACHABLE or status == 429 or (status or 0) >= 500 or _no_answer(error):
-        return RunFailed(Reason.TRACKING_UNREACHABLE, f"{uri} cannot be reached: {_cause(text)}")
+    passing = status is not None and is_passing(status, {})
+    if code in _UNREACHABLE or passing or kind is Refusal.UNREACHABLE:
+        return Away(Reason.TRACKING_UNREACHABLE, f"{uri} cannot be reached: {_cause(text)}")
+    if kind is Refusal.ODD:
+        return RunFailed(Reason.TRACKING_UNREACHABLE, f"{uri} {kind.value}: {_cause(text)}")
     if status is not None or _is_no_mlflow(error):
         said = f"{uri} is no MLflow tracking server: {text[:300]}"
         return RunFailed(Reason.TRACKING_UNREACHABLE, said, _NO_MLFLOW)
@@ -102,12 +111,6 @@ def is_no_address(error: Exception) -> bool:
     """Whether the HTTP client could make nothing of the URL."""
     names = {kind.__name__ for cause in causes(error) for kind in type(cause).__mro__}
     return bool(names & {"InvalidURL", "InvalidSchema", "MissingSchema", "LocationParseError"})
-
-
-def _no_answer(error: MlflowException) -> bool:
-    """MLflow puts what the HTTP client raised into a text, but it stays in the context."""
-    found = refusal(error)
-    return found is not None and found[0] is Refusal.UNREACHABLE
 
 
 def _is_no_mlflow(error: MlflowException) -> bool:

@@ -5,25 +5,30 @@ MLflow afterwards, it reads that tag first. MLflow has no compare-and-set, so on
 let through just before another pod began can still arrive after it.
 """
 
-from collections.abc import Callable
 from typing import Any, cast
 
 from mlflow import MlflowClient
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_trainer.tracking.client import tracking_errors
+from retrain_trainer.patience import Patience
+from retrain_trainer.tracking.client import patient, tracking_errors
 from retrain_trainer.tracking.variables import PREFIX
 
 TOKEN = f"{PREFIX}/attempt-token"
-_READING = ("get_", "search_", "list_", "download_")
+_READING = ("get_", "search_", "list_", "download_", "ask")
 
 
 class Fenced:
-    """A client whose every method that may write asks ``check`` first."""
+    """A client for the attempt with ``token`` at a run.
 
-    def __init__(self, client: MlflowClient, check: Callable[[], None]) -> None:
+    Its methods that may write raise RunFailed, Superseded, once the run has the token of another.
+    """
+
+    def __init__(self, client: MlflowClient, tracking_uri: str, run_id: str, token: str) -> None:
         self._fenced = client
-        self._check = check
+        self._tracking_uri = tracking_uri
+        self._run_id = run_id
+        self._token = token
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._fenced, name)
@@ -36,21 +41,29 @@ class Fenced:
 
         return checked
 
-
-def fenced(client: MlflowClient, tracking_uri: str, run_id: str, token: str) -> MlflowClient:
-    """``client`` for the attempt with ``token`` at the run.
-
-    Its writing methods raise RunFailed, Superseded, once the run has the token of another.
-    """
-
-    def check() -> None:
-        with tracking_errors(tracking_uri):
-            held = client.get_run(run_id).data.tags.get(TOKEN)
-        if held != token:
+    def _check(self) -> None:
+        with tracking_errors(self._tracking_uri):
+            held = self._fenced.get_run(self._run_id).data.tags.get(TOKEN)
+        if held != self._token:
             raise RunFailed(
                 Reason.SUPERSEDED,
                 "another pod of this run has begun since: that one goes on, and this one writes"
                 " nothing more",
             )
 
-    return cast(MlflowClient, Fenced(client, check))
+    def waiting(self, patience: Patience) -> "Fenced":
+        """The same, with another patience."""
+        client = patient(self._fenced, self._tracking_uri, patience)
+        return Fenced(client, self._tracking_uri, self._run_id, self._token)
+
+
+def fenced(client: MlflowClient, tracking_uri: str, run_id: str, token: str) -> MlflowClient:
+    """``client`` as a :class:`Fenced`."""
+    return cast(MlflowClient, Fenced(client, tracking_uri, run_id, token))
+
+
+def waiting(client: MlflowClient, tracking_uri: str, patience: Patience) -> MlflowClient:
+    """``client``, fenced or not, with another patience."""
+    if isinstance(client, Fenced):
+        return cast(MlflowClient, client.waiting(patience))
+    return patient(client, tracking_uri, patience)
