@@ -9,7 +9,7 @@ from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.check.look import Once, Setting
 from retrain_trainer.git import fetch_commit, object_id
 from retrain_trainer.job import Job
-from retrain_trainer.pipeline.fence import fence
+from retrain_trainer.pipeline.allowed_settings import fence
 from retrain_trainer.pipeline.project import Project, open_project
 
 FETCH_SECONDS = 90
