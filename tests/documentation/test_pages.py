@@ -92,3 +92,14 @@ def anchors(page: Path) -> set[str]:
     text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_test_that_the_threat_table_names_is_there() -> None:
+    table = (ROOT / "SECURITY.md").read_text()
+    tests = [file.read_text() for file in (ROOT / "tests").rglob("test_*.py")]
+    named = re.findall(r"`(test_\w+)`", table)
+    assert named
+    assert [name for name in named if not any(f"def {name}(" in text for text in tests)] == []
+    assert [
+        name for name in re.findall(r"`(tests/\S+)`", table) if not (ROOT / name).exists()
+    ] == []
