@@ -121,7 +121,7 @@ stages:
     )
     first = team.run()
     assert first.metrics["score"] == 2
-    assert "stage prepare wrote loose.txt, which are none of its outputs" in first.text
+    assert "stage prepare wrote loose.txt, which its outs do not name" in first.text
     again = team.run("--set", "w=2")
     assert (again.ran, again.metrics["score"]) == (["train"], 2)
     assert "loose.txt" not in again.text

@@ -16,10 +16,11 @@ from retrain_core.outcome import Reason
 from servers.git_repos import git_environment
 from servers.git_ssh import GitSshServer
 from support.pods import Ended, Pods
-from support.toy import manifest, toy_files
+from support.toy import DVC_YAML, TRAIN, manifest, toy_files
 from support.world import World
 
 MakeWorld = Callable[..., World]
+DEPS = "deps: [src/train.py, src/common.py]"
 RETRAIN = Path(sys.executable).parent / "retrain"
 
 
@@ -223,3 +224,13 @@ def _runs(world: World) -> int:
     client = world.client()
     experiment = client.get_experiment_by_name(world.name)
     return len(client.search_runs([experiment.experiment_id])) if experiment else 0
+
+
+def test_what_a_stage_reads_without_naming_it_is_there_in_each_run(world: World) -> None:
+    """In the first pod `prepare` ran; in the second it does not."""
+    undeclared = DVC_YAML.replace("deps: [src/train.py, src/common.py, data/processed.csv]", DEPS)
+    world.repository.commit({"dvc.yaml": undeclared})
+    trained(world.pods().run())
+    world.repository.commit({"src/train.py": f"{TRAIN}\n# changed\n"})
+    states = {stage.name: stage.state for stage in trained(world.pods().run()).result.stages}
+    assert (states["prepare"], states["train"]) == ("Unchanged", "Ran")

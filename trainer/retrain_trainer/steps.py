@@ -157,7 +157,6 @@ class Training:
             results=self.results,
             done=self.start.done,
             committed=self.start.committed,
-            place_all=self.job.local is not None,
         )
         forced = set(self.job.spec.dvc.force)
         try:

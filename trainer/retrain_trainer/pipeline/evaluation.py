@@ -103,7 +103,8 @@ class _Pipeline:
             names = ", ".join(self._project.relative(path) for path in products)
             return (
                 f"the evaluation reads {names}, which stage {trains} writes together with the"
-                " model: let a stage before it split the data, or the evaluation predict"
+                " model: let a stage before it write that, as a split of the data, or the"
+                " evaluation itself, as predictions"
             )
         if not data:
             return (

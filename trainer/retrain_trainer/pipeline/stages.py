@@ -79,8 +79,6 @@ class Execution:
     """Stages that an earlier attempt at this run has ended."""
     committed: Mapping[str, str] = field(default_factory=dict)
     """DVC's hash of what the repository's own dvc.lock has of a stage, by its addressing."""
-    place_all: bool = True
-    """Whether a stage that runs finds every earlier output on the disk, or only those above it."""
 
 
 def run_stages(
@@ -235,8 +233,8 @@ class _Workshop:
         result = result_of(stage).model_copy(update=update)
         if names := undeclared(self.project, changed, set(written)):
             self.execution.report.warn(
-                f"stage {stage.addressing} wrote {', '.join(names[:5])}, which are none of its"
-                " outputs: where its result is restored, they are not there"
+                f"stage {stage.addressing} wrote {', '.join(names[:5])}, which its outs do not"
+                " name: not there where its result is restored"
             )
         return self._ended(stage, "Ran", result, key, stored=False)
 
@@ -258,12 +256,15 @@ class _Workshop:
         return loose.as_outputs(stage, Path(self.project.repo.root_dir), result.written)
 
     def _place_inputs(self, stage: PipelineStage) -> None:
-        """Bring what the stage reads, also what it reads without saying so."""
+        """Bring what the stage reads, also what it reads without saying so.
+
+        In the run in which all ran it was there. Only other items of its own `foreach` or `matrix`
+        are not: there may be many, and none reads another.
+        """
+        position = self.plan.stages.index(stage.addressing)
+        earlier = {name for name in self.plan.stages[:position] if not _siblings(name, stage)}
         above = self.plan.above.get(stage.addressing, frozenset())
-        names = set(above)
-        if self.execution.place_all:
-            position = self.plan.stages.index(stage.addressing)
-            names |= {*self.plan.stages[:position], *self.plan.sources}
+        names = {*above, *earlier, *self.plan.sources}
         outs = [out for name in names for out in self._recorded(self.stages[name])]
         for dep in stage.deps:
             if (path := local_path(dep)) is not None:
@@ -286,6 +287,12 @@ class _Workshop:
     def _kept(self, out: Output) -> bool:
         """Whether the state that a stage goes on from can be had."""
         return bool(out.hash_info) and objects.available(self.project, [out])
+
+
+def _siblings(name: str, stage: PipelineStage) -> bool:
+    """Whether both are items of one `foreach` or `matrix`."""
+    group, item, _ = stage.addressing.partition("@")
+    return bool(item) and name.startswith(f"{group}@")
 
 
 @contextmanager
