@@ -113,7 +113,7 @@ def test_a_line_without_end_fills_neither_memory_nor_log(make_world: MakeWorld) 
     )
     ended = trained(make_world(toy_files(src__train_dot_py=printing)).pods().run())
     assert len(ended.output) < 1_000_000
-    assert "\n100%\nlast" in ended.output
+    assert "\n| 100%\n| last" in ended.output
 
 
 @pytest.mark.parametrize(

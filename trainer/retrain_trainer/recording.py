@@ -61,9 +61,9 @@ def record_training(
     run.write_state(state.model_dump_json())
 
 
-def record_lock(run: TrackedRun, state: PipelineState) -> None:
-    """dvc.lock to MLflow: what a status or a version names by its MD5."""
-    if LOCK in state.locks:
+def record_lock(run: TrackedRun, state: PipelineState, *, unless: str | None = None) -> None:
+    """dvc.lock to MLflow, where a status names it by its MD5; that ``unless`` stands elsewhere."""
+    if LOCK in state.locks and state.lock_md5 != unless:
         record.record_text(run, f"{FOLDER}/{LOCK}", state.locks[LOCK])
 
 

@@ -176,8 +176,7 @@ class Training:
         candidate.is_version(version)
         candidate.judge_again()
         what = candidate.what_became_of_it()
-        if self.state.lock_md5 != version.lock_md5:
-            record_lock(self.run, self.state)
+        record_lock(self.run, self.state, unless=version.lock_md5)
         if self.ran:
             return Reason.TRAINED, f"trained to the same result as before; {what}"
         data = why_nothing_is_new(self.project, self.plan, self.imports)
@@ -278,8 +277,8 @@ class Training:
         self.interruption.check()
 
     def _outs(self, addressings: Collection[str]) -> list[Output]:
-        stages = [stage for stage in self.project.stages() if stage.addressing in addressings]
-        return [out for stage in stages for out in stage.outs]
+        stages = self.project.stages()
+        return [out for one in stages if one.addressing in addressings for out in one.outs]
 
     def _save_state(self) -> None:
         self.state = capture_state(
@@ -297,6 +296,5 @@ class Training:
             self.run.write_state(text)
             self._saved = text
         url = self.project.remote_url()
-        self.progress.dvc = DVCState(
-            lock_md5=self.state.lock_md5, remote=without_userinfo(url)[:1024] if url else None
-        )
+        remote = without_userinfo(url)[:1024] if url else None
+        self.progress.dvc = DVCState(lock_md5=self.state.lock_md5, remote=remote)

@@ -12,8 +12,12 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from retrain_core import names
 from retrain_core.outcome import Reason
+from retrain_core.status import timestamp
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Object
+from retrain_operator.plan.ownership import owns
+from retrain_operator.plan.status import final
+from retrain_operator.plan.types import Plan, Situation
 
 
 @dataclass(frozen=True)
@@ -64,3 +68,25 @@ def ended_before(run: Object) -> Ended | None:
         return Ended(Reason(found.reason), found.time)
     except (ValidationError, ValueError) as error:
         raise ValueError(f"annotation {names.ENDED_ANNOTATION} cannot be read") from error
+
+
+def restored(s: Situation) -> Plan | None:
+    """A restored backup trains nothing again: of a run that began here the status would tell."""
+    run, job = s.seen.run, s.seen.job
+    if "jobUID" in s.seen.status or (job is not None and owns(run, job)):
+        return None
+    again = "to train, create it without that annotation or under another name"
+    try:
+        ended = ended_before(run)
+    except ValueError as error:
+        said = f"{error}, and it may say that the run has ended: {again}"
+        return Plan(status=final(s, Reason.INVALID_SPEC, said))
+    if ended is None:
+        return None
+    time = min(ended.time, s.now)
+    said = (
+        f"it ended as {ended.reason} at {timestamp(time)}, as annotation {names.ENDED_ANNOTATION}"
+        " says. All else is lost with its status, as in a restored backup or a copied manifest,"
+        f" and nothing is trained again: {again}"
+    )
+    return Plan(status={**final(s, ended.reason, said), "completionTime": timestamp(time)})

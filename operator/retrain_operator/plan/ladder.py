@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from retrain_core import names
 from retrain_core.build.job import Owner, build_job
 from retrain_core.outcome import Activity, Reason
-from retrain_core.status import timestamp
 from retrain_operator.kube import objects
-from retrain_operator.plan.ended import ended_before, is_marked, mark
+from retrain_operator.plan.ended import is_marked, mark, restored
 from retrain_operator.plan.ending import disruption_of, ending_of, failure_of, has_ended
 from retrain_operator.plan.ownership import made_for, owns, recorded_by
 from retrain_operator.plan.status import (
@@ -83,28 +82,6 @@ def _leftover_job(s: Situation) -> Plan:
     if "ttlSecondsAfterFinished" not in job["spec"]:
         return Plan(patch_job={"spec": {"ttlSecondsAfterFinished": s.settings.job_ttl_seconds}})
     return Plan()
-
-
-def _ended_before(s: Situation) -> Plan | None:
-    """A restored backup trains nothing again: of a run that began here the status would tell."""
-    run, job = s.seen.run, s.seen.job
-    if "jobUID" in s.seen.status or (job is not None and owns(run, job)):
-        return None
-    again = "to train, create it without that annotation or under another name"
-    try:
-        ended = ended_before(run)
-    except ValueError as error:
-        said = f"{error}, and it may say that the run has ended: {again}"
-        return Plan(status=final(s, Reason.INVALID_SPEC, said))
-    if ended is None:
-        return None
-    time = min(ended.time, s.now)
-    said = (
-        f"it ended as {ended.reason} at {timestamp(time)}, as annotation {names.ENDED_ANNOTATION}"
-        " says. All else is lost with its status, as in a restored backup or a copied manifest,"
-        f" and nothing is trained again: {again}"
-    )
-    return Plan(status={**final(s, ended.reason, said), "completionTime": timestamp(time)})
 
 
 def _job_of_another(s: Situation) -> Plan | None:
@@ -263,7 +240,7 @@ def _told_just_now(s: Situation) -> Plan | None:
 LADDER: tuple[Callable[[Situation], Plan | None], ...] = (
     _being_deleted,
     _finished,
-    _ended_before,
+    restored,
     _job_of_another,
     _ended,
     _cancelled,
