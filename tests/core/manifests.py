@@ -60,6 +60,7 @@ spec:
     nodeSelector: {gpu: "true"}
   queueName: training
   retries: 2
+  outageToleranceSeconds: 900
   timeoutSeconds: 3600
   startTimeoutSeconds: 600
   ttlSecondsAfterFinished: 86400

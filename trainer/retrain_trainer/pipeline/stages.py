@@ -256,15 +256,11 @@ class _Workshop:
         return loose.as_outputs(stage, Path(self.project.repo.root_dir), result.written)
 
     def _place_inputs(self, stage: PipelineStage) -> None:
-        """Bring what the stage reads, also what it reads without saying so.
-
-        In the run in which all ran it was there. Only other items of its own `foreach` or `matrix`
-        are not: there may be many, and none reads another.
-        """
+        """Bring what the stage reads, also what it reads without saying so: all that came before,
+        but for other items of its own `foreach` or `matrix`, which may be many."""
         position = self.plan.stages.index(stage.addressing)
         earlier = {name for name in self.plan.stages[:position] if not _siblings(name, stage)}
-        above = self.plan.above.get(stage.addressing, frozenset())
-        names = {*above, *earlier, *self.plan.sources}
+        names = {*self.plan.above.get(stage.addressing, ()), *earlier, *self.plan.sources}
         outs = [out for name in names for out in self._recorded(self.stages[name])]
         for dep in stage.deps:
             if (path := local_path(dep)) is not None:
@@ -291,8 +287,8 @@ class _Workshop:
 
 def _siblings(name: str, stage: PipelineStage) -> bool:
     """Whether both are items of one `foreach` or `matrix`."""
-    group, item, _ = stage.addressing.partition("@")
-    return bool(item) and name.startswith(f"{group}@")
+    group, at, _ = stage.addressing.partition("@")
+    return bool(at) and name.startswith(group + at)
 
 
 @contextmanager
