@@ -55,31 +55,42 @@ def until(process: Process, text: str) -> str:
     raise AssertionError(f"it has ended without {text!r}:\n{seen}")
 
 
+def is_waited_for(process: Process, door: Gate, how: str) -> None:
+    """Until the run has noticed that nobody answers: of a silent server it says so much later."""
+    if how == "silent":
+        assert door.knocked.wait(120)
+    else:
+        until(process, WAITS)
+
+
+@contextmanager
+def held_in_train(world: World, pods: Pods) -> Iterator[tuple[Process, Callable[[], None]]]:
+    """A training in the middle of its stage `train`, and what lets that go on."""
+    assert (source := pods.source()).code == 0, source
+    hold = world.folder / "hold"
+    hold.touch()
+    with pods.training(TOY_WAIT=str(hold)) as process:
+        until(process, "--> stage train")
+        while not Path(f"{hold}.started").exists():
+            assert process.poll() is None
+        yield process, hold.unlink
+
+
 def away_for_a_while(
     pods: Pods, process: Process, door: Gate, how: str, cause: Callable[[], None]
 ) -> Ended:
     """The end of a run whose server goes away, and comes back once the run waits for it."""
     HOW[how](door)
     cause()
-    if how == "silent":
-        assert door.knocked.wait(120)
-    else:
-        until(process, WAITS)
+    is_waited_for(process, door, how)
     door.open()
     return pods.ended(process)
 
 
 def during_training(world: World, which: str, how: str) -> None:
     with behind_a_gate(world, which) as (pods, door):
-        source = pods.source()
-        assert source.code == 0, source
-        hold = world.folder / "hold"
-        hold.touch()
-        with pods.training(TOY_WAIT=str(hold)) as process:
-            until(process, "--> stage train")
-            while not Path(f"{hold}.started").exists():
-                assert process.poll() is None
-            ended = away_for_a_while(pods, process, door, how, hold.unlink)
+        with held_in_train(world, pods) as (process, go_on):
+            ended = away_for_a_while(pods, process, door, how, go_on)
         assert ended.result.reason is Reason.TRAINED, ended
         assert world.ran() == ["prepare", "train", "evaluate"]
         assert len(world.client().search_model_versions(f"name='{world.name}'")) == 1
@@ -101,10 +112,7 @@ def before_all(world: World, which: str, how: str, step: str) -> None:
             options = ["--git-secret", str(secret)]
         environment = pods.train_environment if step == "train" else {}
         process = pods._start(step, environment, options, forked=True)
-        if how == "silent":
-            assert door.knocked.wait(120)
-        else:
-            until(process, WAITS)
+        is_waited_for(process, door, how)
         door.open()
         output, _ = process.communicate(timeout=120)
         assert process.returncode == 0, output
@@ -179,22 +187,15 @@ def test_what_a_forge_answers_tells_whether_it_is_waited_for(
 def test_a_run_that_is_stopped_while_a_server_is_away_leaves_its_result(
     world: World, which: str, how: str
 ) -> None:
-    with behind_a_gate(world, which) as (pods, door):
-        assert pods.source().code == 0
-        hold = world.folder / "hold"
-        hold.touch()
-        with pods.training(TOY_WAIT=str(hold)) as process:
-            until(process, "--> stage train")
-            while not Path(f"{hold}.started").exists():
-                assert process.poll() is None
-            HOW[how](door)
-            hold.unlink()
-            if how == "silent":
-                assert door.knocked.wait(120)
-            else:
-                until(process, WAITS)
-            os.kill(process.pid, signal.SIGTERM)
-            ended = pods.ended(process)
+    with (
+        behind_a_gate(world, which) as (pods, door),
+        held_in_train(world, pods) as (process, go_on),
+    ):
+        HOW[how](door)
+        go_on()
+        is_waited_for(process, door, how)
+        os.kill(process.pid, signal.SIGTERM)
+        ended = pods.ended(process)
     assert ended.result.reason is Reason.CANCELLED
     if which == "MLflow":
         said = ended.output
