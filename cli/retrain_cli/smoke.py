@@ -101,7 +101,7 @@ def _environment(python: Mapping[str, str], state: Path) -> Mapping[str, str]:
     return {
         **python,
         "PYTHONUNBUFFERED": "1",
-        "PYTHONPYCACHEPREFIX": str(state / "pycache"),
+        "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         "MLFLOW_TRACKING_URI": (state / "mlruns").as_uri(),
         "MLFLOW_ALLOW_FILE_STORE": "true",

@@ -198,6 +198,24 @@ stages:
     assert [team.run().ran for _ in range(3)] == [["train"], [], []]
 
 
+def test_a_stage_imports_the_bytecode_that_is_installed(stranger: Make) -> None:
+    team = stranger(
+        {
+            "train.py": "import sys; open('model.pkl', 'w').write(str(sys.pycache_prefix))\n",
+            "dvc.yaml": """
+stages:
+  train:
+    cmd: python train.py
+    deps: [train.py]
+    outs: [model.pkl]
+""",
+        },
+        model=model(metric=None),
+    )
+    assert team.run().reason == "Trained"
+    assert team.made("model.pkl") == "None"
+
+
 def test_alike_stages_in_folders_of_their_own_have_results_of_their_own(stranger: Make) -> None:
     team = stranger(
         {

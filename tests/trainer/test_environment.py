@@ -133,6 +133,13 @@ def test_over_our_own_python_nothing_is_laid(
     assert install(tmp_path, "gamma").packages == {"gamma": "3.0"}
 
 
+def test_what_is_installed_is_compiled_once(tmp_path: Path, user: Path, wheels: Path) -> None:
+    make_wheel(wheels, "gamma", "3.0", script=True)
+    python = install(tmp_path, "gamma")
+    where = "import gamma, os; print(os.path.exists(gamma.__cached__))"
+    assert run(python, "python", "-B", "-c", where) == "True"
+
+
 def test_a_cache_on_another_file_system_is_used_all_the_same(
     tmp_path: Path, user: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

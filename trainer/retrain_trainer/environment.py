@@ -17,17 +17,20 @@ _PROBE = """
 import hashlib, importlib.metadata as m, json, os, platform, site, sys
 packages, direct = {}, {}
 for d in m.distributions():
-    name = d.metadata["Name"]
+    about = d.metadata
+    name, version = about["Name"], about["Version"]
     if not name:
         continue
     name = name.lower().replace("_", "-").replace(".", "-")
-    if packages.setdefault(name, d.version) != d.version:
+    if packages.setdefault(name, version) != version:
         continue
     origin = json.loads(d.read_text("direct_url.json") or "null")
+    if not origin:
+        continue
     files = [f for f in d.files or () if f.suffix != ".pyc" and ".." not in f.parts]
     own = sorted(f for f in files if not f.parts[0].endswith(".dist-info"))
     # An overlay has the metadata alone, and finds the package below.
-    if not origin or not own:
+    if not own:
         continue
     content = hashlib.sha256()
     for f in own:

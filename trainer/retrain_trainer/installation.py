@@ -117,8 +117,10 @@ def _make(folder: Path, project: Path, requirements: str, base: PythonEnvironmen
     if of_user:
         lay_over(folder, base.libraries)
     python = str(folder / "bin" / "python")
-    # In the project's folder, as paths of local packages are meant from where one types this.
-    _call([uv, "pip", "install", "--quiet", "--python", python, "-r", requirements], project)
+    # Compiled at once, as stages write no bytecode. In the project's folder, as paths of local
+    # packages are meant from where one types this.
+    install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python]
+    _call([*install, "-r", requirements], project)
     if of_user:
         take_over_scripts(folder, Path(base.bin))
 

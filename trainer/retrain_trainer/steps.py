@@ -242,8 +242,9 @@ class Training:
             **self.job.environment,
             **self.python.variables,
             "PYTHONUNBUFFERED": "1",
-            # Beside the code they would change a folder that a stage depends on.
-            "PYTHONPYCACHEPREFIX": str(self.job.state / "pycache"),
+            # Bytecode beside the code would change a folder that a stage depends on; elsewhere
+            # (PYTHONPYCACHEPREFIX) what is installed would be compiled anew in each run.
+            "PYTHONDONTWRITEBYTECODE": "1",
             "MLFLOW_TRACKING_URI": tracking_uri,
         }
 
