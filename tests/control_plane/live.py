@@ -49,6 +49,10 @@ class Live:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Be told nothing more: before the API server ends, which no watch outlives."""
         await self._stack.aclose()
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:

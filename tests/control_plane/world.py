@@ -57,9 +57,13 @@ class World:
         self.api = await self._stack.enter_async_context(Api(self.access.kubeconfig))
         self.live = await self._stack.enter_async_context(Live(self.api))
         self._token = await token(self.api, self.access)
+        self.audit_from_now()
+        return self
+
+    def audit_from_now(self) -> None:
+        """An API server that has just started allows nobody anything until it has read its roles."""
         log = self.access.audit_log
         self._logged = log.stat().st_size if log else 0
-        return self
 
     async def __aexit__(self, failed: type[BaseException] | None, *_: object) -> None:
         if self.access.stays:

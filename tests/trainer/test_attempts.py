@@ -1,18 +1,16 @@
 """Two attempts at one run do not mix, and only what a run has recorded is loaded again."""
 
-import hashlib
-import json
 import pickle
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import mlflow
 import pytest
 
 from retrain_core.outcome import Reason
 from retrain_core.result import parse
 from support.pods import Ended
+from support.recorded import assert_is_as_recorded, noisy_files
 from support.toy import toy_files
 from support.world import World
 
@@ -27,8 +25,7 @@ def trained(ended: Ended) -> Ended:
 def test_a_pod_that_comes_back_after_another_has_begun_writes_nothing_more(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    noisy = toy_files()["src/train.py"].replace('{"lr": lr,', '{"lr": lr, "noise": time.time(),')
-    world = make_world(toy_files(src__train_dot_py=noisy))
+    world = make_world(noisy_files())
     pods, hold = world.pods(), world.folder / "hold"
     hold.touch()
     assert pods.source().code == 0
@@ -49,13 +46,7 @@ def test_a_pod_that_comes_back_after_another_has_begun_writes_nothing_more(
     run_id = str(version.run_id)
     assert world.client().get_run(run_id).info.status == "FINISHED"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", world.mlflow.uri)
-    digest = version.tags["retrain.dev/record"]
-    record = Path(_downloaded(run_id, f"retrain/records/{digest}.json")).read_bytes()
-    assert hashlib.sha256(record).hexdigest() == digest
-    lock = json.loads(record)["locks"]["dvc.lock"]
-    assert hashlib.md5(lock.encode()).hexdigest() == version.tags["retrain.dev/dvc-lock-md5"]
-    model = Path(_downloaded(run_id, "model/model.json")).read_bytes()
-    assert hashlib.md5(model).hexdigest() in lock
+    assert_is_as_recorded(version)
 
 
 class Stranger:
@@ -105,7 +96,3 @@ def _with_pickles() -> dict[str, str]:
     )
     pipeline = files["dvc.yaml"].replace("model.json", "model.pkl")
     return toy_files(src__train_dot_py=train, src__evaluate_dot_py=evaluate, dvc_dot_yaml=pipeline)
-
-
-def _downloaded(run_id: str, path: str) -> str:
-    return str(mlflow.artifacts.download_artifacts(f"runs:/{run_id}/{path}"))

@@ -100,5 +100,6 @@ def _refuse_lost_dependencies(project: Project, stages: list[Stage]) -> None:
                 raise RunFailed(
                     Reason.INVALID_PIPELINE,
                     f"stage {stage.addressing} depends on {project.relative(path)}, which neither"
-                    " is in the repository nor is the output of a stage",
+                    " is in the repository nor is the output of a stage: commit it, track it with"
+                    " `dvc add`, or name it under `outs` of the stage that writes it",
                 )

@@ -1,0 +1,1 @@
+"""etcd is put back to an earlier day under a running operator."""

@@ -1,0 +1,1 @@
+"""A node that is lost under a training."""
