@@ -10,14 +10,14 @@ from control_plane.process import Limits
 from control_plane.proxy import Call
 from control_plane.scenarios import trained
 from control_plane.space import Space
-from control_plane.world import World, grant_lease
+from control_plane.world import World, grant_lease, side_by_side
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import JOB, LEASE, TRAINING_RUN, Object
 
 SOON: Limits = {
-    "retrain_operator.plan.lease:LEASE_SECONDS": 5,
-    "retrain_operator.plan.lease:RENEW_SECONDS": 3.5,
-    "retrain_operator.runtime.elect:RENEW_SECONDS": 3.5,
+    "retrain_operator.plan.lease:LEASE_SECONDS": 8,
+    "retrain_operator.plan.lease:RENEW_SECONDS": 6.0,
+    "retrain_operator.runtime.elect:RENEW_SECONDS": 6.0,
     "retrain_operator.runtime.elect:RETRY_SECONDS": 0.5,
 }
 NEVER: Limits = {"retrain_operator.plan.lease:LEASE_SECONDS": 3600}
@@ -95,7 +95,31 @@ async def test_one_acts_and_the_other_knows_all_and_is_ready(world: World) -> No
     assert "retrain_training_runs" not in families
 
 
-async def test_one_that_is_killed_is_followed_by_the_other(world: World) -> None:
+async def test_one_that_ends_lets_go_and_the_other_need_not_wait(world: World) -> None:
+    pair = await a_pair(world, NEVER)
+    await pair.leader.stop()
+    assert "released Lease" in pair.leader.log
+    await trained(pair.space)
+    assert await is_leader(pair.standby)
+    assert pair.jobs_created == 1
+    await pair.standby.stop()
+    assert not (await pair.lease()).get("holderIdentity")
+
+
+async def test_another_acts_when_the_one_that_does(world: World) -> None:
+    """These wait for leases to run out, and need nothing of each other."""
+    await side_by_side(
+        goes(world)
+        for goes in (
+            is_killed,
+            was_paused_and_writes_nothing_any_more,
+            cannot_renew_and_gives_up,
+            has_its_lease_deleted,
+        )
+    )
+
+
+async def is_killed(world: World) -> None:
     pair = await a_pair(world, SOON)
     first = (await pair.lease())["holderIdentity"]
     pair.leader.kill()
@@ -112,18 +136,7 @@ async def test_one_that_is_killed_is_followed_by_the_other(world: World) -> None
     assert not await is_leader(pair.leader)
 
 
-async def test_one_that_ends_lets_go_and_the_other_need_not_wait(world: World) -> None:
-    pair = await a_pair(world, NEVER)
-    await pair.leader.stop()
-    assert "released Lease" in pair.leader.log
-    await trained(pair.space)
-    assert await is_leader(pair.standby)
-    assert pair.jobs_created == 1
-    await pair.standby.stop()
-    assert not (await pair.lease()).get("holderIdentity")
-
-
-async def test_one_that_was_paused_finds_another_and_writes_nothing_any_more(world: World) -> None:
+async def was_paused_and_writes_nothing_any_more(world: World) -> None:
     pair = await a_pair(world, SOON)
     space, paused = pair.space, pair.leader
     # It has seen that there is no Job, and is about to create it.
@@ -145,7 +158,7 @@ async def test_one_that_was_paused_finds_another_and_writes_nothing_any_more(wor
     assert pair.jobs_created == 1
 
 
-async def test_one_that_cannot_renew_gives_up_before_another_may_act(world: World) -> None:
+async def cannot_renew_and_gives_up(world: World) -> None:
     pair = await a_pair(world, SOON)
     # The API server answers the other one alone.
     await pair.leader.proxy.stop()
@@ -155,7 +168,7 @@ async def test_one_that_cannot_renew_gives_up_before_another_may_act(world: Worl
     assert await is_leader(pair.standby)
 
 
-async def test_a_lease_that_somebody_deletes_is_made_anew(world: World) -> None:
+async def has_its_lease_deleted(world: World) -> None:
     pair = await a_pair(world, SOON)
     namespace, name = pair.leader.lease.split("/")
     await pair.space.api.delete(LEASE, namespace, name)
