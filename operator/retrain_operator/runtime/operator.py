@@ -106,8 +106,6 @@ async def run(
 
         workers.append(asyncio.create_task(_keep_resyncing(list_again, health, config, metrics)))
         await watch(_teller(store, intake, health), metrics.put_aside, config.namespaces, stop)
-        # Kopf takes the signals to itself.
-        stop.set()
         if leading.done():
             leading.result()
         await _drain(queues)
