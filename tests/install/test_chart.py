@@ -123,7 +123,8 @@ def test_what_selects_the_pod_matches_it(values: dict[str, Any]) -> None:
 def test_of_two_copies_one_stays_while_pods_are_rolled_out_or_evicted() -> None:
     items = template()
     spec = only(items, "Deployment")["spec"]
-    assert (spec["replicas"], spec["strategy"]) == (2, {"type": "RollingUpdate"})
+    assert spec["replicas"] == 2
+    assert spec["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     (spread,) = spec["template"]["spec"]["topologySpreadConstraints"]
     assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
     assert only(items, "PodDisruptionBudget")["spec"]["minAvailable"] == 1

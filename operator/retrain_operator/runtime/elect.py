@@ -92,7 +92,7 @@ class Elector:
             except (Conflict, AlreadyExists):
                 logger.info("somebody else was faster to take %s", self._name)
             except (ApiError, TimeoutError) as error:
-                logger.warning("cannot take %s: %s", self._name, error or "no answer")
+                logger.warning("cannot take %s: %s", self._name, _words(error))
             self._lease = None
             await asyncio.sleep(self._pause())
 
@@ -107,7 +107,7 @@ class Elector:
                     if not await self._renew():
                         return self._lost(f"{self._told} holds it")
             except (ApiError, TimeoutError) as error:
-                logger.warning("cannot renew %s: %s", self._name, error or "no answer")
+                logger.warning("cannot renew %s: %s", self._name, _words(error))
                 self._lease = None
 
     async def release(self) -> None:
@@ -125,9 +125,8 @@ class Elector:
             except Conflict:
                 continue
             except (ApiError, TimeoutError) as error:
-                logger.warning(
-                    "cannot release %s, which runs out by itself: %s", self._name, error or "?"
-                )
+                said = "cannot release %s, which runs out by itself: %s"
+                logger.warning(said, self._name, _words(error))
                 return
 
     @property
@@ -196,3 +195,7 @@ class Elector:
         self._renewed = -math.inf
         logger.error("lost %s, held as %s: %s", self._name, self.identity, why)
         return why
+
+
+def _words(error: Exception) -> str:
+    return str(error) or "no answer in time"
