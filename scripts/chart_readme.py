@@ -26,6 +26,10 @@ $ helm install retrain charts/retrain --namespace retrain-system --create-namesp
   pods and events; no Secrets. With `watchNamespaces` the same in these namespaces alone; an
   installer without rights in the whole cluster also sets `crds.enabled` and `userRoles.create` to
   false.
+- **Two copies** run, on two nodes where there are. The one that holds the Lease of the Deployment's
+  name acts; the other knows all and waits. Rolled out or drained, the one lets go and the other
+  acts within 3 s; killed or cut off, within 20 s. Trainings go on meanwhile. A budget lets only one
+  of two be evicted at a time. `kubectl get leases` shows which one acts.
 - **People** with Kubernetes' own roles `admin` and `edit` may create TrainingRuns, with `view` they
   may look at them. Who may create TrainingRuns can do no more than who may create Jobs.
 - **The CRDs** are upgraded with the release, and stay when it goes (`crds.keep`).

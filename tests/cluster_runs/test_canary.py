@@ -64,7 +64,7 @@ def shown_by(team: Team, kubectl: Kubectl) -> str:
     objects = [item for kind in READ_BY_ALL.split(",") for item in team.kubectl.list(kind)]
     operator = Kubectl(kubectl.kubeconfig, NAMESPACE)
     logs = [
-        operator("logs", "deployment/retrain-operator", "--tail=-1"),
+        operator("logs", "--selector=app.kubernetes.io/component=operator", "--tail=-1"),
         *(logs_of(team.kubectl, pod) for pod in objects if pod["kind"] == "Pod"),
     ]
     return "\n".join([json.dumps(objects), *logs])

@@ -28,6 +28,7 @@ CLUSTER_ROLE = Kind("rbac.authorization.k8s.io/v1", "clusterroles", "ClusterRole
 CLUSTER_ROLE_BINDING = Kind(
     "rbac.authorization.k8s.io/v1", "clusterrolebindings", "ClusterRoleBinding"
 )
+ROLE = Kind("rbac.authorization.k8s.io/v1", "roles", "Role")
 ROLE_BINDING = Kind("rbac.authorization.k8s.io/v1", "rolebindings", "RoleBinding")
 ADMISSION = "admissionregistration.k8s.io/v1"
 POLICY = Kind(ADMISSION, "validatingadmissionpolicies", "ValidatingAdmissionPolicy")

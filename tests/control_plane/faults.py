@@ -85,6 +85,20 @@ class Down(Fault):
         return web.Response(status=self._code, text="not now")
 
 
+class AnswerHeld(Fault):
+    """Calls of this label are done, and their answers wait until it is opened."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self.reached = asyncio.Event()
+        self.opened = asyncio.Event()
+
+    async def after(self, call: Call) -> None:
+        if call.label == self._label:
+            self.reached.set()
+            await self.opened.wait()
+
+
 class Gate(Fault):
     """Calls of this label wait until it is opened."""
 

@@ -20,6 +20,13 @@ def manifests(name: str) -> list[Object]:
     return list(yaml.safe_load_all((BASE / name).read_text()))
 
 
+def lease_rules() -> list[Object]:
+    """What the operator is granted where it runs itself."""
+    (role,) = (item for item in manifests("lease.yaml") if item["kind"] == "Role")
+    found: list[Object] = role["rules"]
+    return found
+
+
 def rules() -> list[Object]:
     """What the operator is granted in the whole cluster."""
     (role,) = (item for item in manifests("rbac.yaml") if item["kind"] == "ClusterRole")

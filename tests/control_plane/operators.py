@@ -31,6 +31,8 @@ class Operator:
         self.proxy = proxy
         self.namespaces = namespaces
         self.limits: Limits = {}
+        self.lease = ""
+        """NAMESPACE/NAME; empty: it contends for none."""
         self._folder = folder
         self._token = token
         self._process: OperatorProcess | None = None
@@ -54,7 +56,8 @@ class Operator:
         config, kubeconfig = self._write_files()
         log = self._folder / "operator.log"
         start = process.by_command if command else process.by_fork
-        self._process = start(config, kubeconfig, log, self.limits)
+        options = [f"--config={config}", *([f"--lease={self.lease}"] if self.lease else [])]
+        self._process = start(options, kubeconfig, log, self.limits)
 
     def _write_files(self) -> tuple[Path, Path]:
         """Its configuration and its kubeconfig."""

@@ -41,7 +41,7 @@ def _nothing() -> None:
     """Runs in the child."""
 
 
-def _operate(config: Path, kubeconfig: Path, log: Path, limits: Limits) -> None:
+def _operate(options: list[str], kubeconfig: Path, log: Path, limits: Limits) -> None:
     """Runs in the child."""
     from retrain_operator.__main__ import main
 
@@ -54,7 +54,7 @@ def _operate(config: Path, kubeconfig: Path, log: Path, limits: Limits) -> None:
     for place, value in limits.items():
         module, _, constant = place.partition(":")
         setattr(importlib.import_module(module), constant, value)
-    sys.argv = ["retrain-operator", f"--config={config}", f"--kubeconfig={kubeconfig}"]
+    sys.argv = ["retrain-operator", *options, f"--kubeconfig={kubeconfig}"]
     main()
 
 
@@ -96,6 +96,10 @@ class OperatorProcess:
     def terminate(self) -> None:
         self._started.terminate()
 
+    def send(self, number: signal.Signals) -> None:
+        assert self._started.pid
+        os.kill(self._started.pid, number)
+
     @property
     def alive(self) -> bool:
         return self._exit_code() is None
@@ -124,19 +128,19 @@ class OperatorProcess:
             return file.read().decode(errors="replace")
 
 
-def by_fork(config: Path, kubeconfig: Path, log: Path, limits: Limits) -> OperatorProcess:
+def by_fork(options: list[str], kubeconfig: Path, log: Path, limits: Limits) -> OperatorProcess:
     """In milliseconds; ``limits`` hold for this process alone."""
     logged = _size(log)
-    forked = _FORKS.Process(target=_operate, args=(config, kubeconfig, log, limits), daemon=True)
+    forked = _FORKS.Process(target=_operate, args=(options, kubeconfig, log, limits), daemon=True)
     forked.start()
     return OperatorProcess(forked, lambda: forked.exitcode, log, logged)
 
 
-def by_command(config: Path, kubeconfig: Path, log: Path, limits: Limits) -> OperatorProcess:
+def by_command(options: list[str], kubeconfig: Path, log: Path, limits: Limits) -> OperatorProcess:
     """The command that the operator's image runs."""
     assert not limits
     logged = _size(log)
-    command = [sys.executable, "-P", "-m", "retrain_operator", "--config", str(config)]
+    command = [sys.executable, "-P", "-m", "retrain_operator", *options]
     with log.open("ab") as output:
         started = subprocess.Popen(
             tied_to_me(command),

@@ -46,7 +46,7 @@ USUAL = [
     'patch trainingruns ["retrain.dev/ended"]',
 ]
 USUAL_OF_SCHEDULE = [
-    "patch cronjobs suspend=False",
+    "create cronjobs",
     "patch retrainschedules/status Waiting",
     "create events Waiting",
     "create trainingruns",

@@ -135,7 +135,7 @@ async def test_a_restart_among_ended_runs_writes_nothing(world: World) -> None:
         await space.create_run(f"invalid-{number}", mlflow={"trackingURI": "sqlite:///x.db"})
         ended |= {f"cancelled-{number}": "Cancelled", f"invalid-{number}": "InvalidSpec"}
     for name, reason in ended.items():
-        await space.reads(reason, name)
+        await space.ended(reason, name)
     await operator.stop()
     before = len(operator.proxy.calls)
     await operator.started()

@@ -19,6 +19,7 @@ METRICS = {
     "retrain_queue_oldest_seconds": "gauge",
     "retrain_watch_lag_seconds": "gauge",
     "retrain_store_objects": "gauge",
+    "retrain_leader": "gauge",
     "retrain_training_runs": "gauge",
 }
 

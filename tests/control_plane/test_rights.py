@@ -13,8 +13,17 @@ import pytest
 from cluster.lifecycle import down, up
 from cluster.local import LocalCluster
 from control_plane import node, process
-from control_plane.api import ACCOUNT, CLUSTER_ROLE, CLUSTER_ROLE_BINDING, NAMESPACE, SECRET, Api
-from control_plane.installed import crds, manifests, rules
+from control_plane.api import (
+    ACCOUNT,
+    CLUSTER_ROLE,
+    CLUSTER_ROLE_BINDING,
+    NAMESPACE,
+    ROLE,
+    ROLE_BINDING,
+    SECRET,
+    Api,
+)
+from control_plane.installed import crds, lease_rules, manifests, rules
 from control_plane.operators import Operator
 from control_plane.proxy import Proxy
 from control_plane.scenarios import cancelled, suspended_and_resumed
@@ -25,7 +34,15 @@ from control_plane.schedules import (
 )
 from control_plane.space import Space
 from control_plane.test_refusals import no_pods_left
-from control_plane.world import Access, World, make_account, remove_account, served, token
+from control_plane.world import (
+    Access,
+    World,
+    grant_lease,
+    make_account,
+    remove_account,
+    served,
+    token,
+)
 from install.rights import Right, rights
 from retrain_operator.kube.objects import EVENT
 from servers.fixtures import requirements
@@ -36,6 +53,8 @@ KINDS = {
     "ServiceAccount": ACCOUNT,
     "ClusterRole": CLUSTER_ROLE,
     "ClusterRoleBinding": CLUSTER_ROLE_BINDING,
+    "Role": ROLE,
+    "RoleBinding": ROLE_BINDING,
 }
 
 
@@ -77,11 +96,12 @@ async def test_in_chosen_namespaces_it_uses_all_its_rights_and_no_other(
         world = await stack.enter_async_context(World(own, tmp_path))
         space, other = await world.space(), await world.space()
         operator = await world.operator(space, other)
+        operator.lease = await grant_lease(api, space.name, own)
         await operator.started()
         await use_everything(space, other)
         await operator.stop()
         if own.audit_log:
-            assert used(world) == rights(rules())
+            assert used(world) == rights([*rules(), *lease_rules()])
 
 
 async def test_no_secret_s_value_reaches_the_operator(world: World) -> None:
@@ -123,9 +143,10 @@ async def test_as_installed_it_waits_for_its_crds_and_uses_all_its_rights_and_no
     )
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(Api(access.kubeconfig))
-        for file in ("namespace.yaml", "serviceaccount.yaml", "rbac.yaml"):
+        for file in ("namespace.yaml", "serviceaccount.yaml", "rbac.yaml", "lease.yaml"):
             for item in manifests(file):
-                namespace = "retrain-system" if item["kind"] == "ServiceAccount" else None
+                inside = item["kind"] in ("ServiceAccount", "Role", "RoleBinding")
+                namespace = "retrain-system" if inside else None
                 await api.create(KINDS[item["kind"]], namespace, item)
         proxy = Proxy(api)
         await proxy.start()
@@ -152,8 +173,9 @@ async def test_as_installed_it_waits_for_its_crds_and_uses_all_its_rights_and_no
     async with World(access, tmp_path) as world:
         space, other = await world.space(), await world.space()
         operator = await world.operator()
+        operator.lease = "retrain-system/retrain-operator"
         operator.start(command=True)
         await operator.ready()
         await use_everything(space, other)
         await operator.stop()
-        assert used(world) == rights(rules())
+        assert used(world) == rights([*rules(), *lease_rules()])

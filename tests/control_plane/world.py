@@ -8,8 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from control_plane.api import ACCOUNT, CLUSTER_ROLE, CRD, NAMESPACE, ROLE_BINDING, Answered, Api
+from control_plane.api import (
+    ACCOUNT,
+    CLUSTER_ROLE,
+    CRD,
+    NAMESPACE,
+    ROLE,
+    ROLE_BINDING,
+    Answered,
+    Api,
+)
 from control_plane.audit import Entry, entries
+from control_plane.installed import lease_rules
 from control_plane.live import Live
 from control_plane.operators import Operator
 from control_plane.proxy import Proxy
@@ -176,6 +186,17 @@ async def grant(api: Api, namespace: str, access: Access) -> None:
     }
     body = {"metadata": {"name": "operator"}, "roleRef": role, "subjects": [access.subject]}
     await api.create(ROLE_BINDING, namespace, body)
+
+
+async def grant_lease(api: Api, namespace: str, access: Access) -> str:
+    """Let the account contend for a Lease in ``namespace``; returns its NAMESPACE/NAME."""
+    named = {"metadata": {"name": "operator-lease"}}
+    await api.create(ROLE, namespace, {**named, "rules": lease_rules()})
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "operator-lease"}
+    body = {**named, "roleRef": role, "subjects": [access.subject]}
+    await api.create(ROLE_BINDING, namespace, body)
+    (name,) = (name for rule in lease_rules() for name in rule.get("resourceNames", ()))
+    return f"{namespace}/{name}"
 
 
 async def served(api: Api, crd: Object) -> None:

@@ -17,14 +17,16 @@ TABLE = {
     ("", "events"): "list",
     ("events.k8s.io", "events"): "create",
 }
+LEASE: set[Right] = {("coordination.k8s.io", "leases", verb) for verb in ("get", "create", "patch")}
+"""Where the operator itself runs."""
 ALLOWED: set[Right] = {(*what, verb) for what, verbs in TABLE.items() for verb in verbs.split()}
 
 
 def rights(rules: Iterable[dict[str, Any]]) -> set[Right]:
-    """Each rule taken apart; a rule with other fields than these three is none of ours."""
+    """Each rule taken apart, without the names; a rule with other fields is none of ours."""
     found: set[Right] = set()
     for rule in rules:
-        assert set(rule) == {"apiGroups", "resources", "verbs"}, rule
+        assert set(rule) - {"resourceNames"} == {"apiGroups", "resources", "verbs"}, rule
         found |= {
             (group, resource, verb)
             for group in rule["apiGroups"]

@@ -109,9 +109,32 @@ def test_what_selects_the_pod_matches_it(values: dict[str, Any]) -> None:
     selectors += [
         policy["spec"]["podSelector"]["matchLabels"] for policy in of_kind(items, "NetworkPolicy")
     ]
+    selectors += [
+        budget["spec"]["selector"]["matchLabels"]
+        for budget in of_kind(items, "PodDisruptionBudget")
+    ]
+    (spread,) = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    selectors.append(spread["labelSelector"]["matchLabels"])
     for selector in selectors:
         assert selector.items() <= labels.items()
         assert not {"helm.sh/chart", "app.kubernetes.io/version"} & set(selector)
+
+
+def test_of_two_copies_one_stays_while_pods_are_rolled_out_or_evicted() -> None:
+    items = template()
+    spec = only(items, "Deployment")["spec"]
+    assert spec["replicas"] == 2
+    assert spec["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    (spread,) = spec["template"]["spec"]["topologySpreadConstraints"]
+    assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
+    assert only(items, "PodDisruptionBudget")["spec"]["minAvailable"] == 1
+
+
+@pytest.mark.parametrize("replicas", [0, 1])
+def test_a_single_copy_is_in_the_way_of_no_drain(replicas: int) -> None:
+    items = template(replicas=replicas)
+    assert only(items, "Deployment")["spec"]["replicas"] == replicas
+    assert of_kind(items, "PodDisruptionBudget") == []
 
 
 def test_a_service_monitor_finds_its_service() -> None:
@@ -180,6 +203,8 @@ def test_every_value_is_a_field_of_the_schema_and_the_other_way_round() -> None:
 
 TYPOS: list[dict[str, Any]] = [
     {"watchNamespace": ["a"]},
+    {"replicas": "2"},
+    {"replicas": -1},
     {"image": {"tags": "1"}},
     {"image": {"digest": "sha256:1"}},
     {"image": {"pullPolicy": "Sometimes"}},

@@ -1,13 +1,13 @@
 """What the operator may do: the table, and nothing beside it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from install.rendering import MANIFESTS, NAMESPACE, Object, kustomize, of_kind, only, template
-from install.rights import ALLOWED, TABLE, rights
+from install.rights import ALLOWED, LEASE, TABLE, rights
 from install.values import EVERYTHING, MINIMAL, NAMESPACED
 
 USERS = {"editor", "viewer"}
@@ -52,32 +52,69 @@ def account_of(items: Iterable[Object]) -> str:
 @pytest.mark.parametrize("values", [{}, EVERYTHING], ids=["defaults", "everything"])
 def test_the_chart_grants_the_table_in_the_whole_cluster(values: dict[str, Any]) -> None:
     items = chart(**values)
-    assert granted(items, account_of(items)) == {"": ALLOWED}
-    assert of_kind(items, "Role") == []
+    assert granted(items, account_of(items)) == {"": ALLOWED, NAMESPACE: LEASE}
+    assert len(of_kind(items, "Role")) == 1
 
 
 def test_the_base_grants_the_table_in_the_whole_cluster() -> None:
     items = base("base")
-    assert granted(items, account_of(items)) == {"": ALLOWED}
-    assert of_kind(items, "Role") == []
+    assert granted(items, account_of(items)) == {"": ALLOWED, NAMESPACE: LEASE}
+    assert len(of_kind(items, "Role")) == 1
+
+
+WAYS = {
+    "chart": lambda: chart(fullnameOverride="own"),
+    "base": lambda: base("base"),
+    "namespaced overlay": lambda: base("overlays/namespaced"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_the_operator_may_touch_no_lease_but_its_own(way: Callable[[], list[Object]]) -> None:
+    items = way()
+    container = only(items, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    name = only(items, "Deployment")["metadata"]["name"]
+    assert container["args"][-2:] == ["--lease", f"$(POD_NAMESPACE)/{name}"]
+    (variable,) = container["env"]
+    assert variable["name"] == "POD_NAMESPACE"
+    assert variable["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.namespace"}}
+    rules = [
+        rule
+        for role in (*of_kind(items, "Role"), *of_kind(items, "ClusterRole"))
+        for rule in role["rules"]
+        if "leases" in rule["resources"]
+    ]
+    named = {verb: rule.get("resourceNames") for rule in rules for verb in rule["verbs"]}
+    # A creation has no name to be asked for.
+    assert named == {"get": [name], "patch": [name], "create": None}
 
 
 def test_the_chart_grants_the_table_in_watched_namespaces_alone() -> None:
     items = chart(**NAMESPACED)
-    assert granted(items, account_of(items)) == {"team-a": ALLOWED, "team-b": ALLOWED}
+    assert granted(items, account_of(items)) == {
+        "team-a": ALLOWED,
+        "team-b": ALLOWED,
+        NAMESPACE: LEASE,
+    }
     assert all(users_role(role) for role in of_kind(items, "ClusterRole"))
 
 
 def test_the_namespaced_overlay_grants_the_table_in_the_watched_namespace_alone() -> None:
     items = base("overlays/namespaced")
-    assert granted(items, account_of(items)) == {"default": ALLOWED}
+    assert granted(items, account_of(items)) == {"default": ALLOWED, NAMESPACE: LEASE}
     assert all(users_role(role) for role in of_kind(items, "ClusterRole"))
     assert of_kind(items, "ClusterRoleBinding") == []
 
 
 def test_somebody_without_cluster_rights_can_install_the_chart() -> None:
     items = chart(**{**MINIMAL, **NAMESPACED, "rbac": {"create": True}})
-    assert {item["kind"] for item in items} == {"ConfigMap", "Deployment", "Role", "RoleBinding"}
+    assert {item["kind"] for item in items} == {
+        "ConfigMap",
+        "Deployment",
+        "PodDisruptionBudget",
+        "Role",
+        "RoleBinding",
+    }
 
 
 def test_no_pod_of_the_operator_gets_a_token_but_by_its_deployment() -> None:

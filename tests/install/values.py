@@ -4,6 +4,7 @@ from typing import Any
 
 EVERYTHING: dict[str, Any] = {
     "commonLabels": {"team": "ml"},
+    "replicas": 3,
     "image": {"registry": "registry.example.com", "digest": f"sha256:{'a' * 64}"},
     "trainer": {"image": {"tag": "1.2.3", "pullPolicy": "Always"}},
     "imagePullSecrets": [{"name": "registry"}],

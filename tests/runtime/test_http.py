@@ -62,7 +62,7 @@ def metrics() -> Metrics:
         conditions = [{"type": "Succeeded", "reason": reason}] if reason else []
         metadata = {"name": name, "namespace": "ml", "uid": name, "resourceVersion": "1"}
         store.put(TRAINING_RUN, {"metadata": metadata, "status": {"conditions": conditions}})
-    made.watch(store, queues, lambda: 1.5)
+    made.watch(store, queues, lambda: 1.5, lambda: True)
     made.request("list", JOB, 200, 0.01)
     made.reconciles.labels("trainingruns", "done").inc()
     return made
@@ -78,6 +78,7 @@ def metrics() -> Metrics:
         'retrain_queue_depth{resource="trainingruns"} 0.0',
         'retrain_queue_oldest_seconds{resource="trainingruns"} 0.0',
         "retrain_watch_lag_seconds 1.5",
+        "retrain_leader 1.0",
         'retrain_api_requests_total{code="200",resource="jobs",verb="list"} 1.0',
         'retrain_reconcile_total{resource="trainingruns",result="done"} 1.0',
     ],

@@ -3,6 +3,7 @@
 Its models are left out: decoding them costs more than everything else the operator does.
 """
 
+import math
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -15,20 +16,24 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import load_incluster_config, load_kube_config
 
+from retrain_operator.kube import objects
 from retrain_operator.kube.decode import Take, listing, loads
-from retrain_operator.kube.errors import NotFound, Unavailable, error_of
+from retrain_operator.kube.errors import NotFound, NotLeading, Unavailable, error_of
 from retrain_operator.kube.objects import Kind, Object
 
 FIELD_MANAGER = "retrain-operator"
 PAGE = 20
 """Objects in a page of a listing: each may have 1.5 MiB, and all of a page are held at once."""
-TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=10)
+SECONDS = 30.0
+"""That a request may take."""
 CONNECTIONS = 32
 
 Observe = Callable[[str, Kind, int, float], None]
 """Told verb, kind, status code (0: no answer) and seconds of each request."""
 PutAside = Callable[[Kind, str, str], None]
 """Told kind and NAMESPACE/NAME of an object that could not be taken as it is, and why."""
+Left = Callable[[], float]
+"""Seconds that a write may take from now on; 0: none may begin."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +57,24 @@ async def configuration(kubeconfig: str | None = None) -> Configuration:
 
 
 class KubeClient:
-    """Few verbs over plain dicts. Every method raises the errors of ``kube.errors``."""
+    """Few verbs over plain dicts. Every method raises the errors of ``kube.errors``.
+
+    What changes or removes an object names the version that it was decided on, so that it is a
+    Conflict if the object has changed since, however late it comes.
+    """
 
     def __init__(
-        self, config: Configuration, put_aside: PutAside, observe: Observe | None = None
+        self,
+        config: Configuration,
+        put_aside: PutAside,
+        observe: Observe | None = None,
+        left: Left = lambda: math.inf,
     ) -> None:
         self._config = config
         self._rest = RESTClientObject(config)
         self._put_aside = put_aside
         self._observe = observe
+        self._left = left
 
     async def close(self) -> None:
         await self._rest.close()
@@ -107,40 +121,32 @@ class KubeClient:
     async def create(self, kind: Kind, namespace: str, body: Object) -> Object:
         return await self._call("create", kind, kind.path(namespace), body=body)
 
-    async def patch(self, kind: Kind, namespace: str, name: str, body: Object) -> Object:
-        """Merge ``body``; with a uid in its metadata another object of the name is a Conflict."""
-        return await self._call(
-            "patch", kind, kind.path(namespace, name), body=body, media="merge-patch+json"
-        )
+    async def patch(self, kind: Kind, item: Object, change: Object) -> Object:
+        """Merge ``change`` into ``item``; returns the object as it is then."""
+        body = {**change, "metadata": {**change.get("metadata", {}), **_exactly(item)}}
+        path = kind.path(*objects.place(item))
+        return await self._call("patch", kind, path, body=body, media="merge-patch+json")
 
-    async def apply(
-        self,
-        kind: Kind,
-        namespace: str,
-        name: str,
-        body: Object,
-        *,
-        sub: str | None = None,
-        force: bool = True,
-    ) -> Object:
-        """Make ``body`` what we say about the object: what we said before and is not in it goes.
-
-        Without ``force`` another one's word is a Conflict.
-        """
-        query = {"fieldManager": FIELD_MANAGER, "force": str(force).lower()}
-        path = kind.path(namespace, name, sub)
+    async def apply_status(self, kind: Kind, item: Object, status: Object) -> Object:
+        """Make ``status`` what we say about ``item``: what we said before and is not in it goes."""
+        body = {
+            "apiVersion": kind.api_version,
+            "kind": kind.name,
+            "metadata": {"name": objects.name(item), **_exactly(item)},
+            "status": status,
+        }
+        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        path = kind.path(*objects.place(item), "status")
         return await self._call(
             "patch", kind, path, body=body, query=query, media="apply-patch+yaml"
         )
 
-    async def delete(
-        self, kind: Kind, namespace: str, name: str, uid: str, *, orphan: bool = False
-    ) -> bool:
-        """Delete that very object, after what it owns or without it; False: it is not there."""
+    async def delete(self, kind: Kind, item: Object, *, orphan: bool = False) -> bool:
+        """Delete ``item``, after what it owns or without it; False: it is not there."""
         policy = "Orphan" if orphan else "Foreground"
-        body = {"preconditions": {"uid": uid}, "propagationPolicy": policy}
+        body = {"preconditions": _exactly(item), "propagationPolicy": policy}
         try:
-            await self._call("delete", kind, kind.path(namespace, name), body=body)
+            await self._call("delete", kind, kind.path(*objects.place(item)), body=body)
         except NotFound:
             return False
         return True
@@ -167,7 +173,10 @@ class KubeClient:
             if token:
                 headers["Authorization"] = token
             answer = await self._rest.request(  # type: ignore[no-untyped-call]
-                method, url, headers=headers, body=body, _request_timeout=TIMEOUT
+                *(method, url),
+                headers=headers,
+                body=body,
+                _request_timeout=aiohttp.ClientTimeout(self._seconds(verb, path), sock_connect=10),
             )
             content = await answer.read()
             code = answer.status
@@ -182,6 +191,20 @@ class KubeClient:
             return decode(content.decode())
         except ValueError as error:
             raise Unavailable(f"{verb} {path}", code, "NoJSON", str(error)) from error
+
+    def _seconds(self, verb: str, path: str) -> float:
+        """That the request may take. Raises NotLeading."""
+        if _METHODS[verb] == "GET":
+            return SECONDS
+        left = self._left()
+        if left <= 0:
+            raise NotLeading(f"{verb} {path}", 0, "NotLeading", "another operator may act")
+        return min(left, SECONDS)
+
+
+def _exactly(item: Object) -> Object:
+    """What of the metadata of ``item`` names this version of it."""
+    return {"uid": objects.uid(item), "resourceVersion": item["metadata"]["resourceVersion"]}
 
 
 _METHODS = {

@@ -5,6 +5,7 @@ ApiError
  ├─ AlreadyExists   409, of a creation
  ├─ Conflict        409, of a write on an object that has changed
  ├─ Refused         400, 403, 413, 422: asking again will not help
+ ├─ NotLeading      nothing was sent: another operator may be the one that acts
  └─ Unavailable     the server does not answer, is overloaded or has failed
 """
 
@@ -34,6 +35,10 @@ class Conflict(ApiError):
 
 
 class Refused(ApiError):
+    pass
+
+
+class NotLeading(ApiError):
     pass
 
 

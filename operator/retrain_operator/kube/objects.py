@@ -41,6 +41,7 @@ JOB = Kind("batch/v1", "jobs", "Job")
 POD = Kind("v1", "pods", "Pod")
 CORE_EVENT = Kind("v1", "events", "Event")
 EVENT = Kind("events.k8s.io/v1", "events", "Event")
+LEASE = Kind("coordination.k8s.io/v1", "leases", "Lease")
 
 
 def uid(item: Object) -> str:

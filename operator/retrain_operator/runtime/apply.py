@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-from retrain_operator.kube import objects
 from retrain_operator.kube.client import KubeClient
 from retrain_operator.kube.errors import AlreadyExists, Refused
 from retrain_operator.kube.objects import JOB, TRAINING_RUN, Object
@@ -26,21 +25,15 @@ async def apply(
         return refusal
     job = seen.job
     if job is not None and plan.patch_job is not None:
-        # With its uid: another Job that has taken the name since is a Conflict.
-        body = {"metadata": {"uid": objects.uid(job)}, **plan.patch_job}
-        store.put(JOB, await client.patch(JOB, *objects.place(job), body))
+        store.put(JOB, await client.patch(JOB, job, plan.patch_job))
     if job is not None and plan.delete_job:
-        await client.delete(JOB, *objects.place(job), objects.uid(job))
+        await client.delete(JOB, job)
     if plan.status is not None and plan.status != seen.status:
-        await _write_status(run, plan.status, client, store, health)
+        run = await _write_status(run, plan.status, client, store, health)
     if plan.patch_run is not None:
-        metadata = {**plan.patch_run["metadata"], "uid": objects.uid(run)}
-        patched = await client.patch(
-            TRAINING_RUN, *objects.place(run), {**plan.patch_run, "metadata": metadata}
-        )
-        store.put(TRAINING_RUN, patched)
+        store.put(TRAINING_RUN, await client.patch(TRAINING_RUN, run, plan.patch_run))
     if plan.delete_run:
-        await client.delete(TRAINING_RUN, *objects.place(run), objects.uid(run))
+        await client.delete(TRAINING_RUN, run)
     return None
 
 
@@ -59,7 +52,7 @@ async def _create(body: Object, client: KubeClient, store: Store) -> Refusal | N
 
 async def _write_status(
     run: Object, status: Status, client: KubeClient, store: Store, health: Health
-) -> None:
+) -> Object:
     written = await write_status(TRAINING_RUN, run, status, client, health)
     store.wrote(written, datetime.now(UTC))
     if reason_of(run.get("status") or {}) != reason_of(status):
@@ -68,3 +61,4 @@ async def _write_status(
         await tell(TRAINING_RUN, run, said["reason"], said["message"], client, bad=bad)
         for found in warnings(status):
             await tell(TRAINING_RUN, run, found["reason"], found["message"], client, bad=True)
+    return written

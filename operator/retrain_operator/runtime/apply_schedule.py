@@ -63,7 +63,7 @@ async def stop_orphans(client: KubeClient, store: Store, key: Key) -> None:
     orphans = [item for item in store.of_schedule(CRON_JOB, key) if is_orphan(item)]
     if orphans and await is_deleted(client, key):
         for item in orphans:
-            await client.delete(CRON_JOB, *objects.place(item), objects.uid(item), orphan=True)
+            await client.delete(CRON_JOB, item, orphan=True)
 
 
 async def _do(
@@ -80,20 +80,19 @@ async def _do(
             note = f"{objects.name(body)}: trigger {said['name']}: {said['evidence']}"
             await tell(RETRAIN_SCHEDULE, seen.schedule, "RunStarted", note, client)
         case Apply(kind, None, body):
-            # Not by force: somebody may have taken the name since it was looked for.
-            made = await client.apply(kind, *objects.place(body), body, force=False)
+            try:
+                made = await client.create(kind, objects.namespace(body), body)
+            except AlreadyExists:
+                # As above.
+                return
             store.put(kind, made)
             applied.applied(objects.place(seen.schedule), made, None)
         case Apply(kind, dict(item), body):
             await _make(kind, item, body, seen, client, store, applied)
         case Patch(kind, item, body):
-            metadata = {**body.get("metadata", {}), "uid": objects.uid(item)}
-            same = {**body, "metadata": metadata}
-            store.put(kind, await client.patch(kind, *objects.place(item), same))
+            store.put(kind, await client.patch(kind, item, body))
         case Delete(kind, item, orphan):
-            if not await client.delete(
-                kind, *objects.place(item), objects.uid(item), orphan=orphan
-            ):
+            if not await client.delete(kind, item, orphan=orphan):
                 # The watch has missed that it went.
                 store.drop(kind, item)
 
@@ -114,11 +113,8 @@ async def _make(
         store.drop(kind, item)
         return
     metadata = {key: body["metadata"][key] for key in ("labels", "annotations")}
-    patch = {
-        "metadata": {**metadata, "uid": objects.uid(item)},
-        "spec": exactly(live["spec"], body["spec"]),
-    }
-    made = await client.patch(kind, *objects.place(item), patch)
+    change = {"metadata": metadata, "spec": exactly(live["spec"], body["spec"])}
+    made = await client.patch(kind, live, change)
     store.put(kind, made)
     hashes = {objects.annotations(one).get(HASH_ANNOTATION) for one in (live, body)}
     repaired = len(hashes) == 1 and objects.generation(made) != objects.generation(live)

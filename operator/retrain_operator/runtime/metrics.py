@@ -70,16 +70,29 @@ class Metrics:
         self.requests.labels(verb, kind.plural, str(code)).inc()
         self.request_seconds.labels(verb, kind.plural).observe(seconds)
 
-    def watch(self, store: Store, queues: Queues, echo_lag: Callable[[], float]) -> None:
+    def watch(
+        self,
+        store: Store,
+        queues: Queues,
+        echo_lag: Callable[[], float],
+        leads: Callable[[], bool],
+    ) -> None:
         """Tell the state of these whenever /metrics is read."""
-        self.registry.register(_State(store, queues, echo_lag))
+        self.registry.register(_State(store, queues, echo_lag, leads))
 
 
 class _State(Collector):
-    def __init__(self, store: Store, queues: Queues, echo_lag: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        queues: Queues,
+        echo_lag: Callable[[], float],
+        leads: Callable[[], bool],
+    ) -> None:
         self._store = store
         self._queues = queues
         self._echo_lag = echo_lag
+        self._leads = leads
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         depth = GaugeMetricFamily(
@@ -104,6 +117,15 @@ class _State(Collector):
         for kind in KINDS:
             known.add_metric((kind.plural,), self._store.count(kind))
         yield known
+        leads = self._leads()
+        yield GaugeMetricFamily(
+            "retrain_leader", "1 of the operator that acts, 0 of one that stands by.", int(leads)
+        )
+        if leads:
+            # Of the cluster, not of this process: told twice, sums would be twice as high.
+            yield self._runs()
+
+    def _runs(self) -> GaugeMetricFamily:
         runs = GaugeMetricFamily(
             "retrain_training_runs",
             "TrainingRuns by namespace and the reason of their Succeeded condition.",
@@ -115,4 +137,4 @@ class _State(Collector):
         )
         for labels, count in tally.items():
             runs.add_metric(labels, count)
-        yield runs
+        return runs

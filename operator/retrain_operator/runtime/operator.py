@@ -5,7 +5,7 @@ import itertools
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from functools import partial
+from dataclasses import dataclass
 
 from kubernetes.aio.client import Configuration
 
@@ -18,17 +18,19 @@ from retrain_operator.kube.objects import (
     POD,
     RETRAIN_SCHEDULE,
     TRAINING_RUN,
+    Key,
     Kind,
     Object,
 )
 from retrain_operator.plan.types import Settings
+from retrain_operator.runtime.elect import Alone, Elector, Lead
 from retrain_operator.runtime.health import Health
 from retrain_operator.runtime.http import serve
 from retrain_operator.runtime.metrics import Metrics, Queues
 from retrain_operator.runtime.queue import WorkQueue
 from retrain_operator.runtime.reconcile import Reconciler
 from retrain_operator.runtime.resync import SetBack, resync
-from retrain_operator.runtime.store import Store, key_of, schedule_of
+from retrain_operator.runtime.store import KINDS, Store, key_of, schedule_of
 from retrain_operator.runtime.watch import watch
 from retrain_operator.runtime.worker import work
 
@@ -45,20 +47,33 @@ class CannotStart(Exception):
     """What the operator needs is not there; the message says what to do."""
 
 
-async def run(config: Config, access: Configuration, stop: asyncio.Event) -> None:
+class Lost(Exception):
+    """Another operator may act; the message says why."""
+
+
+async def run(
+    config: Config, access: Configuration, stop: asyncio.Event, lease: Key | None = None
+) -> None:
     """Work until ``stop`` is set, then end what is being done.
+
+    ``lease``: acts only while it holds that Lease; until then it stands by, all being known.
 
     Raises:
         CannotStart: the CRD is not installed.
+        Lost: it does not hold the Lease any more.
     """
     metrics = Metrics()
-    client = KubeClient(access, metrics.put_aside, metrics.request)
+    # With connections of its own: renewals wait for nobody's work.
+    elections = KubeClient(access, metrics.put_aside, metrics.request)
+    lead: Lead = Alone() if lease is None else Elector(elections, lease)
+    client = KubeClient(access, metrics.put_aside, metrics.request, lead.left)
     store: Store = Store()
     queues: Queues = {TRAINING_RUN: WorkQueue(), RETRAIN_SCHEDULE: WorkQueue()}
+    intake = _Intake(queues)
     health = Health(config.resync_seconds)
-    metrics.watch(store, queues, lambda: health.echo_lag)
+    metrics.watch(store, queues, lambda: health.echo_lag, lambda: lead.left() > 0)
     settings = Settings(config.trainer, config.defaults, config.job_ttl_seconds)
-    reconciler = Reconciler(client, store, settings, health, partial(_add, queues))
+    reconciler = Reconciler(client, store, settings, health, intake.add)
     looks = {TRAINING_RUN: reconciler.run, RETRAIN_SCHEDULE: reconciler.schedule}
     server, port = await serve(config.port, health, metrics)
     logger.info("listening on port %d", port)
@@ -66,9 +81,6 @@ async def run(config: Config, access: Configuration, stop: asyncio.Event) -> Non
     try:
         await _wait_for_crd(client)
         await _list_until_done(client, store, config.namespaces)
-        for kind, queue in queues.items():
-            for key in store.keys(kind):
-                queue.add(key)
         health.resynced(_uids(store))
         logger.info("%d TrainingRuns", store.count(TRAINING_RUN))
         # Before kopf, which ends every task that was started after it.
@@ -77,6 +89,9 @@ async def run(config: Config, access: Configuration, stop: asyncio.Event) -> Non
             for kind, look in looks.items()
             for _ in range(config.workers)
         ]
+        leading = asyncio.create_task(_lead(lead, intake, store))
+        leading.add_done_callback(lambda _: stop.set())
+        workers.append(leading)
 
         async def list_again() -> int:
             try:
@@ -85,42 +100,64 @@ async def run(config: Config, access: Configuration, stop: asyncio.Event) -> Non
                 health.set_back(str(error))
                 raise
             for kind, item in changed:
-                _add(queues, kind, item)
+                intake.add(kind, item)
             health.resynced(_uids(store))
             return len(changed)
 
         workers.append(asyncio.create_task(_keep_resyncing(list_again, health, config, metrics)))
-        await watch(_teller(store, queues, health), metrics.put_aside, config.namespaces, stop)
-        # Kopf takes the signals to itself.
-        stop.set()
+        await watch(_teller(store, intake, health), metrics.put_aside, config.namespaces, stop)
+        if leading.done():
+            leading.result()
         await _drain(queues)
     finally:
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
+        # After the last write.
+        await lead.release()
         await server.cleanup()
         await client.close()
+        await elections.close()
 
 
-def _teller(store: Store, queues: Queues, health: Health) -> Callable[[Kind, Object, bool], None]:
+async def _lead(lead: Lead, intake: "_Intake", store: Store) -> None:
+    """Let everything be looked at as soon as this process leads. Raises Lost."""
+    await lead.acquire()
+    intake.opened = True
+    for kind in KINDS:
+        for item in store.all(kind):
+            intake.add(kind, item)
+    raise Lost(await lead.hold())
+
+
+@dataclass
+class _Intake:
+    """What is to be looked at: nothing while another leads, and everything when this one does."""
+
+    queues: Queues
+    opened: bool = False
+
+    def add(self, kind: Kind, item: Object) -> None:
+        """Let be looked at whatever ``item`` concerns."""
+        if not self.opened:
+            return
+        if kind in (TRAINING_RUN, JOB, POD):
+            self.queues[TRAINING_RUN].add(key_of(kind, item))
+        if kind is not POD and (schedule := schedule_of(kind, item)) is not None:
+            self.queues[RETRAIN_SCHEDULE].add(schedule)
+
+
+def _teller(store: Store, intake: _Intake, health: Health) -> Callable[[Kind, Object, bool], None]:
     def told(kind: Kind, item: Object, gone: bool) -> None:
         if gone:
             store.drop(kind, item)
         else:
             store.put(kind, item)
-        if kind in queues:
+        if kind in intake.queues:
             health.saw(objects.uid(item), objects.version(item), gone=gone)
-        _add(queues, kind, item)
+        intake.add(kind, item)
 
     return told
-
-
-def _add(queues: Queues, kind: Kind, item: Object) -> None:
-    """Let be looked at whatever ``item`` concerns."""
-    if kind in (TRAINING_RUN, JOB, POD):
-        queues[TRAINING_RUN].add(key_of(kind, item))
-    if kind is not POD and (schedule := schedule_of(kind, item)) is not None:
-        queues[RETRAIN_SCHEDULE].add(schedule)
 
 
 async def _wait_for_crd(client: KubeClient) -> None:

@@ -19,18 +19,7 @@ async def write_status(
     kind: Kind, item: Object, status: Status, client: KubeClient, health: Health
 ) -> Object:
     """Make ``status`` the status of ``item``; returns the object as it is then."""
-    body = {
-        "apiVersion": kind.api_version,
-        "kind": kind.name,
-        # A Conflict if anybody has written since: then what was planned may be out of date.
-        "metadata": {
-            "name": objects.name(item),
-            "uid": objects.uid(item),
-            "resourceVersion": item["metadata"]["resourceVersion"],
-        },
-        "status": status,
-    }
-    written = await client.apply(kind, *objects.place(item), body, sub="status")
+    written = await client.apply_status(kind, item, status)
     health.wrote(objects.uid(item), objects.version(written))
     return written
 

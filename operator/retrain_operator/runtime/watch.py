@@ -126,7 +126,7 @@ async def watch(
     namespaces: list[str],
     stop: asyncio.Event,
 ) -> None:
-    """Tell of every object of the watched kinds until ``stop`` is set.
+    """Tell of every object of the watched kinds until ``stop`` is set, or a signal has set it.
 
     What cannot be told is told to ``put_aside``.
     """
@@ -138,6 +138,11 @@ async def watch(
     async def _login(**known: Any) -> kopf.AiohttpSession | None:
         found = kopf.login_with_service_account(**known) or kopf.login_with_kubeconfig(**known)
         return _session(found, response) if found else None
+
+    @kopf.on.cleanup(registry=registry)
+    async def _ending(**_: Any) -> None:
+        # Kopf has taken the signals to itself, and ends 5 s later where nobody sets it.
+        stop.set()
 
     for kind, _selector in WATCHED:
         _register(registry, kind, told)

@@ -77,8 +77,6 @@ def marked(job: Object, run: Object, ttl: int | None) -> Object:
         "metadata": {
             "annotations": {names.RECORDED_ANNOTATION: objects.uid(run)},
             "ownerReferences": [*owners, {**owner_reference(owner), "controller": False}],
-            # A list is replaced whole: not if anybody has changed it meanwhile.
-            "resourceVersion": job["metadata"]["resourceVersion"],
         },
     }
 
