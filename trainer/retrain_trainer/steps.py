@@ -242,8 +242,7 @@ class Training:
             **self.job.environment,
             **self.python.variables,
             "PYTHONUNBUFFERED": "1",
-            # Bytecode beside the code would change a folder that a stage depends on; elsewhere
-            # (PYTHONPYCACHEPREFIX) what is installed would be compiled anew in each run.
+            # Beside the code it would change dependencies; a PYTHONPYCACHEPREFIX starts empty.
             "PYTHONDONTWRITEBYTECODE": "1",
             "MLFLOW_TRACKING_URI": tracking_uri,
         }
