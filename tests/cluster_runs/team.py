@@ -20,6 +20,7 @@ Object = dict[str, Any]
 GIT_CA = {"name": "GIT_SSL_CAINFO", "value": "/etc/git-ca/ca.pem"}
 GATE = "/tmp/go"
 """A stage with TOY_GATE in its environment waits until this file is there."""
+HELD = {"name": "TOY_GATE", "value": GATE}
 GATED_TRAIN = """
 import os, time
 while os.environ.get("TOY_GATE") and not os.path.exists(os.environ["TOY_GATE"]):
@@ -120,7 +121,10 @@ class Team:
                 if found != other_than and f"--> stage {stage} " in self.log(found):
                     return found
             time.sleep(0.5)
-        raise AssertionError(f"no pod of {name} came to {stage}: {self.status(name)}")
+        logs = self.kubectl(
+            "logs", "--selector", f"retrain.dev/run={name}", "--all-containers", "--ignore-errors"
+        )
+        raise AssertionError(f"no pod of {name} came to {stage}: {self.status(name)}\n{logs}")
 
     def log(self, pod: str) -> str:
         try:

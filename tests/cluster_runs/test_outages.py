@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from cluster_runs.scheduled import Scheduled
-from cluster_runs.team import GATE, Object, Team
+from cluster_runs.team import GIT_CA, HELD, Object, Team
 from servers.gate import Gate, gate
 
 AWAY_SECONDS = float(os.environ.get("RETRAIN_OUTAGE_SECONDS", "600"))
@@ -62,7 +62,7 @@ def waited(lines: list[str]) -> bool:
 @pytest.mark.exhaustive
 def test_a_training_outlives_ten_minutes_without_its_store(behind: Behind) -> None:
     team, door = behind("S3")
-    team.apply("long", team.spec(pod={"env": [{"name": "TOY_GATE", "value": GATE}]}))
+    team.apply("long", team.spec(pod={"env": [GIT_CA, HELD]}))
     pod = team.pod_in_stage("long", "train")
     door.close()
     team.open_gate(pod)

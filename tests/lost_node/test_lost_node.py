@@ -11,7 +11,7 @@ from mlflow.entities.model_registry import ModelVersion
 
 from cluster.local import CONTAINERD_SOCKET, LocalCluster
 from cluster.node import NODE_NAME
-from cluster_runs.team import GATE, Object, Team
+from cluster_runs.team import GATE, GIT_CA, HELD, Object, Team
 from support.recorded import assert_is_as_recorded, noisy_files
 
 
@@ -47,8 +47,7 @@ def test_of_a_node_lost_in_the_middle_one_version_is_named_and_is_what_its_recor
 ) -> None:
     team = make_a_team(noisy_files())
     monkeypatch.setenv("MLFLOW_TRACKING_URI", team.stores.mlflow.uri)
-    gate = {"name": "TOY_GATE", "value": GATE}
-    team.apply("lost", team.spec(pod={"env": [gate]}, retries=2))
+    team.apply("lost", team.spec(pod={"env": [GIT_CA, HELD]}, retries=2))
     name = team.pod_in_stage("lost", "train")
     pod = team.kubectl.get("pod", name)
     with kubernetes_cluster.paused("kubelet"):

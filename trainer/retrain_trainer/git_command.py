@@ -16,6 +16,7 @@ from pathlib import Path
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_core.spec import GitSource
+from retrain_trainer.certificates import distrust
 from retrain_trainer.git_answers import Answer, last_answer, traced
 from retrain_trainer.patience import Away
 from retrain_trainer.refusal import is_passing
@@ -34,6 +35,11 @@ DENIED = re.compile(
     r"Authentication failed|could not read (Username|Password)|Permission denied|"
     r"returned error: 40[13]|Host key verification failed|access denied|terminal prompts disabled",
     re.IGNORECASE,
+)
+
+_TRUST = (
+    "Mount the certificate of the server's authority by spec.pod.volumes and volumeMounts, and name"
+    " its file in GIT_SSL_CAINFO by spec.pod.env."
 )
 
 
@@ -132,6 +138,9 @@ class Git:
             return self.no_revision(self.source.revision)
         if status == 404 or (status is None and NOT_FOUND.search(stderr)):
             return RunFailed(Reason.SOURCE_NOT_FOUND, f"{self.shown} does not exist: {text}")
+        if status is None and (why := distrust(self.source.url, self.env)):
+            said = f"{self.shown} has a certificate that is not trusted: {why}"
+            return RunFailed(Reason.SOURCE_UNREACHABLE, said, _TRUST)
         cut_off = done.asked and (status is None or status < 300)
         return (Away if cut_off else RunFailed)(
             Reason.SOURCE_UNREACHABLE, f"{self.shown} cannot be read: {text}"
