@@ -18,7 +18,7 @@ from retrain_operator.kube.objects import JOB, Object
 from retrain_operator.plan.ending import has_ended
 from retrain_operator.plan.schedule.triggers import States, is_release
 from retrain_operator.plan.schedule.types import Action, Check, Delete, Situation
-from retrain_operator.plan.status import sentence, terminated
+from retrain_operator.plan.status import cut_short, sentence, terminated
 
 AT_ONCE = 20
 KEPT = 3
@@ -70,7 +70,19 @@ def read(s: Situation, states: States) -> States:
             if state is not None and state.about == evidence.about:
                 now = _contained(state, evidence, by_name[evidence.trigger], check)
                 states = {**states, evidence.trigger: now}
+        if report is not None and report.left_out:
+            told = {evidence.trigger for evidence in report.triggers}
+            states |= {name: _untold(states[name], check) for name in states.keys() - told}
     return states
+
+
+def _untold(state: TriggerStatus, check: Check) -> TriggerStatus:
+    """``state`` after a check whose report had no room for it."""
+    said = (
+        f"the report of check {objects.name(check.job)} had no room for it: move some triggers to"
+        " another RetrainSchedule"
+    )
+    return state.model_copy(update={"reason": str(Finding.CHECK_FAILED), "message": said})
 
 
 def _contained(
@@ -114,7 +126,10 @@ def failure_of(check: Check) -> str | None:
     failed = objects.condition(check.job, "Failed")
     name = objects.name(check.job)
     if failed is None:
-        return f"check {name} ended well, but its report is gone"
+        cut = next(
+            filter(None, (cut_short(pod, names.CHECK_CONTAINER) for pod in check.pods)), None
+        )
+        return cut or f"check {name} ended well, but its report is gone"
     if failed.get("reason") == "DeadlineExceeded":
         seconds = check.job["spec"].get("activeDeadlineSeconds")
         return f"check {name} took longer than spec.check.timeoutSeconds ({seconds} s)"
