@@ -105,7 +105,7 @@ class Cache(SpecModel):
     )
 
     claim_name: ObjectName | None = None
-    """PersistentVolumeClaim of the same namespace."""
+    """PersistentVolumeClaim of the same namespace, in which each repository has its own folder."""
     size_limit: Size | None = None
     """What the folder may hold, such as 20Gi; a pod that writes more is evicted."""
 
