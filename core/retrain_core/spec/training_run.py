@@ -23,7 +23,7 @@ from retrain_core.spec.base import (
 )
 from retrain_core.spec.parameter import ParameterValue
 from retrain_core.spec.pod import PodField
-from retrain_core.spec.rules import NOT_OF_A_RUN, Rule
+from retrain_core.spec.rules import NOT_OF_A_RUN, Rule, no_secret_over_http
 
 
 class GitSource(SpecModel):
@@ -131,6 +131,8 @@ class DVC(SpecModel):
 
 class MLflow(SpecModel):
     """Where the run is recorded."""
+
+    RULES = (no_secret_over_http("trackingURI", "tracking_uri"),)
 
     tracking_uri: URL | None = None
     """Address of the tracking server. Default: the operator's."""
