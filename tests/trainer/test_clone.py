@@ -223,7 +223,7 @@ def test_an_object_that_git_finds_malformed_is_refused_in_words(cloning: Cloning
     """Two entries of one name: which of them a reader sees differs from program to program."""
     repository = cloning.repository({"a.txt": "1\n"})
     repository.branch("main", commit_of(repository, 2 * entry(repository)))
-    with pytest.raises(RunFailed, match=r"has an object that git refuses.*duplicateEntries") as told:
+    with pytest.raises(RunFailed, match=r"git refuses: .*duplicateEntries") as told:
         cloning.clone(repository)
     assert told.value.reason is Reason.INVALID_PIPELINE
     assert "git fsck" in told.value.remedy
