@@ -43,6 +43,8 @@ def plan_schedule(seen: Seen, settings: Settings, now: datetime) -> SchedulePlan
     decided = SchedulePlan(actions, schedule_status(s, of_triggers.states))
     for until in of_triggers.again:
         decided = decided.earlier(until - now)
+    if seen.unfinished:
+        decided = decided.earlier(SOON)
     if seen.refusals or seen.taken:
         # Nothing is told of what is not ours.
         return decided.earlier(AGAIN)
