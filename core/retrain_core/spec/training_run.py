@@ -232,7 +232,8 @@ class TrainingRunSpec(SpecModel):
     """How long git, the store or the tracking server may be away, at any step, before the attempt
     fails. Until then it waits and loses nothing. A laptop waits for seconds only."""
     timeout_seconds: Seconds | None = None
-    """How long all attempts may take together, from the first pod on."""
+    """How long all attempts may take together, from the first pod on; after Kueue has preempted the
+    run, anew."""
     start_timeout_seconds: Seconds | None = None
     """How long the run may wait until its first pod starts; counts while it has a Job."""
     ttl_seconds_after_finished: Count | None = None
