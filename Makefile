@@ -65,6 +65,7 @@ fmt: .venv-dev ## Correct what the formatter and the linter can
 .PHONY: verify
 verify: lint ## lint, manifests, locks, and that what is generated is current
 	hadolint Dockerfile.operator Dockerfile.trainer examples/own-image/Dockerfile
+	zizmor --offline --quiet .github examples/iris/.github
 	python scripts/manifests.py
 	python scripts/pod_schema.py --check
 	python scripts/crds.py --check

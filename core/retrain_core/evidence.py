@@ -1,19 +1,24 @@
 """What a check is told, and the evidence that it reports: JSON in its termination message.
 
-A check looks and the operator judges (``verdict``). All of a report fits into 4096 bytes: what
-does not fit is told as a number, and looked at again next time.
+A check looks and the operator judges (``verdict``). All of a report fits into ``BUDGET`` bytes:
+what does not fit is told as a number, and looked at again next time.
 """
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from retrain_core.result import MAX_BYTES, Amount, Line, Number, ResultModel, Version, Word
+from retrain_core.result import BUDGET, MAX_BYTES, Amount, Line, Number, ResultModel, Version, Word
 from retrain_core.spec import TrainingRunSpec, Trigger
 from retrain_core.spec.base import Seconds, SpecModel
 
+_WHOLE = BUDGET - 48
+"""Bytes of a report without what stands around its triggers."""
+_ENOUGH = 250
+"""Bytes in which one look can tell the least that is of use, such as one tag."""
 MAX_TAGS = 20
 """New tags in one report, oldest first."""
 MAX_SCORES = 32
@@ -125,17 +130,17 @@ class Report(ResultModel):
 
     triggers: Annotated[list[Evidence], Field(max_length=16)]
     """One for each trigger that is no clock."""
+    left_out: Amount = 0
+    """How many are not among them for want of room: the last ones."""
 
     def dump(self) -> str:
-        """As JSON.
+        """As JSON in at most ``BUDGET`` bytes: from the last trigger on first the words of why one
+        could not be looked at are cut, then scores of drift, then whole triggers are left out.
 
-        Raises:
-            ValueError: it is larger than a termination message: its parts must keep to ``room``.
+        Nothing of that is to be done where each look keeps to its ``room``, unless many share it.
         """
-        text = self.model_dump_json(by_alias=True, exclude_defaults=True)
-        if len(text.encode()) > MAX_BYTES:
-            raise ValueError(f"a report of {len(text.encode())} bytes")
-        return text
+        smaller = _smaller(self)
+        return next(text for one in smaller if len((text := _json(one)).encode()) <= BUDGET)
 
 
 class Task(SpecModel):
@@ -153,9 +158,51 @@ class Task(SpecModel):
     """How long all of the check may take."""
 
 
-def room(triggers: int) -> int:
-    """Bytes that the evidence of one of so many triggers may have as JSON."""
-    return (MAX_BYTES - 32) // max(triggers, 1) - 1
+def room(triggers: int, seen: Iterable[Evidence] = ()) -> int:
+    """Bytes that the next evidence may have as JSON, of so many triggers; ``seen``: those before.
+
+    A share, and what those before have left of theirs. Where many share, it is what one look needs
+    all the same: then the last may find nothing left.
+    """
+    sizes = [size(one) + 1 for one in seen]
+    share = _WHOLE // max(triggers, 1)
+    left = _WHOLE - sum(sizes)
+    others = max(triggers - len(sizes) - 1, 0)
+    return max(left - others * share, min(_ENOUGH, left)) - 1
+
+
+def size(seen: Evidence) -> int:
+    """Bytes of its JSON in a report."""
+    return len(_json(seen).encode())
+
+
+def _json(content: ResultModel) -> str:
+    return content.model_dump_json(by_alias=True, exclude_defaults=True)
+
+
+def _smaller(report: Report) -> Iterator[Report]:
+    """``report``, and less and less of it, down to nothing."""
+    yield report
+    triggers: Sequence[Evidence] = report.triggers
+    for less in (_without_words, _without_scores):
+        for place in reversed(range(len(triggers))):
+            triggers = [*triggers[:place], less(triggers[place]), *triggers[place + 1 :]]
+            yield report.model_copy(update={"triggers": triggers})
+    for count in reversed(range(len(triggers))):
+        left_out = report.left_out + len(triggers) - count
+        yield report.model_copy(update={"triggers": triggers[:count], "left_out": left_out})
+
+
+def _without_words(seen: Evidence) -> Evidence:
+    if seen.unseen is None:
+        return seen
+    return seen.model_copy(update={"unseen": seen.unseen.model_copy(update={"message": ""})})
+
+
+def _without_scores(seen: Evidence) -> Evidence:
+    if seen.drift is None:
+        return seen
+    return seen.model_copy(update={"drift": seen.drift.model_copy(update={"scores": []})})
 
 
 def parse_report(text: str) -> Report | None:

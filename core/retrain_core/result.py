@@ -1,4 +1,4 @@
-"""What a container of a run reports: JSON in its termination message, at most 4096 bytes.
+"""What a container of a run reports: JSON in its termination message.
 
 The exit code is the truth and this is the detail: user code can write to the same file, so a
 reader trusts nothing that does not parse.
@@ -12,8 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from retrain_core.outcome import Reason
 from retrain_core.spec.base import api_name
 
+POD_BYTES = 12 * 1024
+"""What the kubelet keeps of a pod's termination messages, an equal part of each container's."""
+BUDGET = 2048
+"""Bytes of what we write: whole beside four containers that somebody injects. More of them, and
+whole are those that happen to be shorter."""
 MAX_BYTES = 4096
-"""What the kubelet keeps of a termination message."""
+"""Bytes of what is read: the kubelet keeps no more of one message."""
 
 MAX_LINE = 1024
 MAX_WORD = 256
@@ -117,7 +122,7 @@ class Result(ResultModel):
     dvc: DVCState | None = None
     model: ModelVersion | None = None
 
-    def dump(self, limit: int = MAX_BYTES) -> str:
+    def dump(self, limit: int = BUDGET) -> str:
         """The JSON form in at most ``limit`` bytes: metrics, then stages, then words are cut."""
         result: Result | None = self
         smallest = self

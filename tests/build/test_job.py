@@ -92,6 +92,41 @@ def test_the_cache_is_mounted_in_both(cache: Any, volume: Any) -> None:
         assert mounts["/workspace/state/cache"] == "cache"
 
 
+def cache_folders(**spec: Any) -> set[str]:
+    """Of the claim, as both containers mount it."""
+    mounted = [
+        mount["subPath"]
+        for container in containers(dvc={"cache": {"claimName": "shared"}}, **spec)
+        for mount in container["volumeMounts"]
+        if mount["mountPath"] == "/workspace/state/cache"
+    ]
+    assert len(mounted) == 2
+    return set(mounted)
+
+
+def test_each_repository_has_a_folder_of_its_own_on_a_claim_for_caches() -> None:
+    def git(url: str, **more: str) -> Any:
+        return {"source": {"git": {"url": url, **more}}}
+
+    def image(reference: str) -> Any:
+        return {"source": {"image": {"path": "/srv/project"}}, "image": reference}
+
+    one = cache_folders(**git("https://git.example.com/team/iris.git"))
+    assert cache_folders(**git("https://git.example.com/team/iris.git", revision="v2")) == one
+    assert cache_folders(**image("registry:5000/a:1")) == cache_folders(
+        **image("registry:5000/a:2")
+    )
+    apart = [
+        one,
+        cache_folders(**git("https://git.example.com/team/other.git")),
+        cache_folders(**git("https://git.example.com/evil/iris.git")),
+        cache_folders(**image("registry:5000/a@sha256:" + "0" * 64)),
+        cache_folders(**image("registry:5000/b:1")),
+    ]
+    assert all(len(folders) == 1 for folders in apart)
+    assert len(set.union(*apart)) == len(apart)
+
+
 def test_without_a_cache_there_is_no_volume_for_it() -> None:
     assert "cache" not in {volume["name"] for volume in pod()["volumes"]}
 

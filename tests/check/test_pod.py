@@ -8,7 +8,7 @@ from check.conftest import Team
 from check.test_metric import one, server
 from retrain_core.evidence import parse_report
 from retrain_core.outcome import OUTCOMES, Reason
-from retrain_core.result import MAX_BYTES
+from retrain_core.result import BUDGET
 from servers.silent import silent_server
 
 DATA = {"name": "data", "data": {"paths": ["data/raw.csv"]}}
@@ -79,9 +79,10 @@ def test_sixteen_triggers_that_fail_at_length_fit_into_the_message(team: Team) -
     paths = {"data": {"paths": ["ä" * 500]}}
     done = team.pod([{"name": f"t{number}{'x' * 40}", **paths} for number in range(16)])
     assert done.returncode == 0
-    assert len(team.message.encode()) <= MAX_BYTES
+    assert len(team.message.encode()) <= BUDGET
     report = parse_report(team.message)
     assert report is not None
+    assert len(report.triggers) + report.left_out == 16
     assert {each.unseen and each.unseen.reason for each in report.triggers} == {"PathNotFound"}
 
 

@@ -7,13 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from check.conftest import Team
-from retrain_core.evidence import Evidence, ReleaseEvidence, Report, Tag, parse_report, room
+from retrain_core.evidence import (
+    Evidence,
+    ReleaseEvidence,
+    Report,
+    Tag,
+    parse_report,
+    room,
+    size,
+)
 from retrain_core.outcome import RunFailed
 from retrain_core.spec import GitSource
 from retrain_core.spec.retrain_schedule import Release
 from retrain_core.verdict.finding import Finding
 from retrain_core.verdict.release import KnownTags, judge
-from retrain_trainer.check.fit import size
 from retrain_trainer.check.release import evidence
 from retrain_trainer.git import list_tags
 from servers.git_ssh import GitSshServer

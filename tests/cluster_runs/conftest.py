@@ -27,7 +27,7 @@ def stores(
     with requirements(), ExitStack() as stack:
         git = stack.enter_context(git_https_server(folder, root=git_root, hosts=[host]))
         s3 = stack.enter_context(s3_server(folder))
-        hosts = ["127.0.0.1:*", f"{host}:*"]
+        hosts = ["127.0.0.1:*", f"{host}:*", "mlflow.*.svc:*"]
         mlflow = stack.enter_context(mlflow_server(folder, allowed_hosts=hosts))
         ports = (git.port, _port(s3.endpoint), _port(mlflow.uri))
         exposed = [stack.enter_context(kubernetes_cluster.exposed(port)) for port in ports]

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from mlflow import MlflowClient
 
@@ -131,6 +132,28 @@ class Team:
             return self.kubectl("logs", pod, "--container", "train")
         except KubectlFailed:
             return ""
+
+    def by_name(self, name: str, url: str) -> str:
+        """The URL of a Service of this name, which leads to the server at ``url``."""
+        found = urlsplit(url)
+        ports = [{"name": "", "port": found.port}]
+        self.kubectl.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": name},
+                "spec": {"clusterIP": "None", "ports": [{"port": found.port}]},
+            },
+            {
+                "apiVersion": "discovery.k8s.io/v1",
+                "kind": "EndpointSlice",
+                "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
+                "addressType": "IPv4",
+                "endpoints": [{"addresses": [found.hostname]}],
+                "ports": ports,
+            },
+        )
+        return f"http://{name}.{self.name}.svc:{found.port}"
 
     def client(self) -> MlflowClient:
         return MlflowClient(self.stores.mlflow.uri, self.stores.mlflow.uri)

@@ -79,7 +79,10 @@ SPECS: dict[str, tuple[Changes, Reason, tuple[str, ...]]] = {
         ("node",),
     ),
     "missing-secret": (
-        {"mlflow": {"secretRef": {"name": "no-such-secret"}}, "startTimeoutSeconds": 30},
+        {
+            "mlflow": {"trackingURI": "https://mlflow", "secretRef": {"name": "no-such-secret"}},
+            "startTimeoutSeconds": 30,
+        },
         Reason.CONFIG_MISSING,
         ("no-such-secret",),
     ),

@@ -30,7 +30,9 @@ def test_no_credential_is_in_a_log_a_status_an_event_or_an_annotation(
         secret("wrong-store", wrong_store),
         secret("stages", {"DATABASE_URL": f"postgres://user:{CANARY}-userinfo@db/x"}),
     )
-    mlflow = {"secretRef": {"name": "tracking"}}
+    # Credentials go over http within the cluster alone.
+    uri = team.by_name("mlflow", f"http://{team.stores.mlflow_address}")
+    mlflow = {"trackingURI": uri, "secretRef": {"name": "tracking"}}
     private = {"env": [GIT_CA], "envFrom": [{"secretRef": {"name": "stages"}}]}
     specs = {
         "trains": team.spec(mlflow=mlflow, pod=private),

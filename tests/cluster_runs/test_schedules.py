@@ -167,7 +167,8 @@ def test_a_metric_below_its_threshold_trains_once_and_not_again_in_its_cooldown(
     name = f"accuracy_{team.name.replace('-', '_')}"
     password = {"username": server.user or "", "password": server.password or ""}
     team.kubectl.apply(secret("metrics", password))
-    prometheus = {"url": for_pods(server.url), "query": name, "secretRef": {"name": "metrics"}}
+    url = team.by_name("prometheus", for_pods(server.url))
+    prometheus = {"url": url, "query": name, "secretRef": {"name": "metrics"}}
     scheduled.apply({"name": "quality", "metric": {"prometheus": prometheus, "below": 0.9}})
     scheduled.check("check-1")
     assert scheduled.trigger("quality").reason == "NoSeries"

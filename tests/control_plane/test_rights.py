@@ -112,7 +112,7 @@ async def test_no_secret_s_value_reaches_the_operator(world: World) -> None:
     await space.create_run(
         source={"git": {"url": "https://git.example/iris.git", "secretRef": {"name": "git"}}},
         dvc={"remote": {"url": "s3://data/iris", "secretRef": {"name": "s3"}}},
-        mlflow={"trackingURI": "http://mlflow.example:5000", "secretRef": {"name": "ml"}},
+        mlflow={"trackingURI": "https://mlflow.example:5000", "secretRef": {"name": "ml"}},
     )
     await space.has_pod()
     await node.source_ends(space)

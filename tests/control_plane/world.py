@@ -71,7 +71,7 @@ class World:
         return self
 
     def audit_from_now(self) -> None:
-        """An API server that has just started allows nobody anything until it has read its roles."""
+        """An API server that just started allows nobody anything until it has read its roles."""
         log = self.access.audit_log
         self._logged = log.stat().st_size if log else 0
 

@@ -100,7 +100,7 @@ spec:
   - name: quality
     metric:
       prometheus:
-        url: http://prometheus.monitoring:9090
+        url: http://prometheus.monitoring.svc:9090
         query: avg_over_time(accuracy[1h])
         secretRef: {name: prometheus-credentials}
       below: 0.9

@@ -333,3 +333,44 @@ def test_a_schedule_without_triggers_or_with_more_than_16_is_refused(count: int)
 def test_a_run_template_neither_suspends_nor_cancels(field: str) -> None:
     found = refused(schedule_with(f"spec.runTemplate.spec.{field}", False))
     assert "suspend the schedule instead" in found["spec.runTemplate"]
+
+
+TRACKED = "spec.mlflow.trackingURI"
+QUERIED = "spec.triggers.4.metric.prometheus.url"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://mlflow.example.com",
+        "HTTP://mlflow.example.com",
+        "http://10.0.0.1:5000",
+        "http://134744072",
+        "http://mlflow.team",
+        "http://mlflow.svc.example.com",
+        "http://svc.example.com/.svc",
+        "http://localhost.example.com",
+        "http://127.0.0.1.example.com",
+        "http://mlflow:80.example.com",
+    ],
+)
+def test_credentials_go_over_http_to_no_host_outside(url: str) -> None:
+    for text in (run_with(TRACKED, url), schedule_with(QUERIED, url)):
+        assert any("credentials are not sent over http" in said for said in refused(text).values())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://mlflow.example.com",
+        "http://mlflow:5000",
+        "http://mlflow.team.svc/path",
+        "http://mlflow.team.svc.cluster.local:5000",
+        "http://localhost:5000",
+        "http://127.0.0.1:5000",
+        "http://[::1]:5000",
+    ],
+)
+def test_credentials_go_over_http_within_the_cluster_and_the_machine(url: str) -> None:
+    accepted(run_with(TRACKED, url))
+    accepted(schedule_with(QUERIED, url))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from retrain_core.outcome import Reason
 from retrain_core.result import (
+    BUDGET,
     MAX_BYTES,
     DVCState,
     Metric,
@@ -92,7 +93,7 @@ LARGEST = Result(
 @given(results)
 def test_every_result_fits_a_termination_message_and_can_be_read_back(result: Result) -> None:
     text = result.dump()
-    assert len(text.encode()) <= MAX_BYTES
+    assert len(text.encode()) <= BUDGET
     read = parse(text)
     assert read is not None
     assert (read.reason, read.commit) == (result.reason, result.commit)
@@ -104,8 +105,16 @@ def test_a_result_that_fits_is_not_shortened(result: Result) -> None:
     whole = result.dump(limit=10_000_000)
     read = Result.model_validate_json(whole)
     assert read == result
-    if len(whole.encode()) <= MAX_BYTES:
+    if len(whole.encode()) <= BUDGET:
         assert parse(result.dump()) == result
+
+
+@settings(max_examples=100, deadline=None)
+@given(results, st.data())
+def test_a_result_that_was_cut_is_none(result: Result, data: st.DataObject) -> None:
+    text = result.dump()
+    kept = data.draw(st.integers(0, len(text.encode()) - 1))
+    assert parse(text.encode()[:kept].decode(errors="replace")) is None
 
 
 def test_even_the_largest_result_fits_and_keeps_what_identifies_the_run() -> None:
@@ -127,9 +136,9 @@ def test_metrics_are_cut_before_stages_and_stages_before_the_message() -> None:
     assert read is not None
     assert (read.message, read.stages) == (many.message, many.stages)
     assert 0 < len(read.metrics) < 900
-    long = parse(Result(message="x" * 4000, stages=[stage] * 200, metrics=[metric]).dump())
+    long = parse(Result(message="x" * 1900, stages=[stage] * 200, metrics=[metric]).dump())
     assert long is not None
-    assert long.message == "x" * 4000
+    assert long.message == "x" * 1900
     assert long.metrics == []
 
 
@@ -161,7 +170,7 @@ anything = st.recursive(
 @given(anything)
 def test_reading_arbitrary_json_never_raises(content: object) -> None:
     read = parse(json.dumps(content))
-    assert read is None or len(read.dump().encode()) <= MAX_BYTES
+    assert read is None or len(read.dump().encode()) <= BUDGET
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from typing import Any
 from crds.files import RUN_IN_SCHEDULE
 from retrain_core.spec import rules
 from retrain_core.spec.pod import RULES as POD
-from retrain_core.spec.retrain_schedule import Metric, RunTemplate, Trigger
-from retrain_core.spec.training_run import Cache, GitSource, Promotion, Source
+from retrain_core.spec.retrain_schedule import Metric, Prometheus, RunTemplate, Trigger
+from retrain_core.spec.training_run import Cache, GitSource, MLflow, Promotion, Source
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,26 @@ def url(path: str, *good: str) -> list[Case]:
         Case(path, rules.NO_CREDENTIALS.message, [*good], SECRETS),
         Case(path, rules.NO_OPTION.message, [*good], OPTIONS),
     ]
+
+
+def over_http(path: str, rule: rules.Rule, field: str, **rest: str) -> Case:
+    """A part with a Secret, and an address in ``field``."""
+    secret = {"secretRef": {"name": "s"}, **rest}
+    near = ["http://h", "http://h:1/p", "http://a.b.svc", "http://a.b.svc.cluster.local:80/?q"]
+    near += ["http://localhost", "http://127.0.0.1:5000", "http://[::1]:5000", "https://h.example"]
+    far = ["http://h.example", "HTTP://h.example/p", "http://10.0.0.1", "http://134744072"]
+    far += [
+        "http://a.b",
+        "http://a.svc.example",
+        "http://127.0.0.1.example",
+        "http://a.example/.svc",
+    ]
+    return Case(
+        path,
+        rule.message,
+        [{field: far[0], **rest}, *({field: one, **secret} for one in near)],
+        [{field: one, **secret} for one in far],
+    )
 
 
 def relative(path: str) -> list[Case]:
@@ -131,6 +151,7 @@ OF_A_RUN = [
     *url("dvc.remote.url"),
     *url("dvc.remote.endpointURL"),
     *url("mlflow.trackingURI"),
+    over_http("mlflow", MLflow.RULES[0], "trackingURI"),
     Case("dvc.cache", Cache.RULES[0].message, [{}, CLAIM, LIMIT], [CLAIM | LIMIT]),
     sizes("mlflow.tags", 250, "x"),
     keys(
@@ -250,6 +271,7 @@ OF_A_SCHEDULE = [
         [QUERY, {**QUERY, "above": 1, "below": 0}],
     ),
     *url("spec.triggers[4].metric.prometheus.url"),
+    over_http("spec.triggers[4].metric.prometheus", Prometheus.RULES[0], "url", query="up"),
 ]
 
 CASES: list[tuple[str, Case]] = [

@@ -278,3 +278,20 @@ def test_a_run_that_was_called_for_and_had_nothing_to_train_is_a_warning(
     assert all("the data are pinned" in one["message"] for one in found)
     assert all("spec.dvc.update" in one["message"] for one in found)
     check_status(status)
+
+
+@pytest.mark.parametrize("kept", [12 * 1024 // 8, 12 * 1024 // 8 - 1])
+@pytest.mark.parametrize("code", [0, 30])
+def test_a_result_that_the_kubelet_has_cut_is_told_as_that(kept: int, code: int) -> None:
+    pod = a_pod("its end was well")
+    train = container_status(pod, "train")
+    assert train is not None
+    train["state"]["terminated"] |= {
+        "message": '{"message":"' + "x" * (kept - 12),
+        "exitCode": code,
+    }
+    pod["status"]["containerStatuses"] += [{"name": f"mesh-{n}", "state": {}} for n in range(6)]
+    job = a_job(None, failed_by_policy(code) if code else complete())
+    told = condition(World(a_run(), job, [pod]).plan().status)
+    assert told["reason"] == ("StoreNotFound" if code else "ResultUnavailable")
+    assert "of each of its 8 containers the kubelet keeps 1536 bytes" in told["message"]

@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 
 from plan.triggering import HOUR, Life, minutes
 from retrain_core.crd.status import MAX_FIRINGS
-from retrain_core.evidence import Tag
+from retrain_core.evidence import Tag, Task
+from retrain_core.names import CHECK_ANNOTATION
+from retrain_core.verdict.release import MAX_KNOWN_TAGS, KnownTags, tag_print
 from seen import QUALITY, RELEASE, metric, tag
 
 
@@ -150,3 +152,25 @@ def test_each_tag_trains_once_wherever_passes_end_and_whatever_checks_know(
         if life.active:
             life.end("Trained")
     assert life.releases == [tag.name for tag in pushed]
+
+
+def test_of_tags_that_a_check_has_no_room_to_be_told_it_is_said_that_none_looks_at_them() -> None:
+    names = [f"release-{number}" for number in range(6)]
+    life = Life.of(*({**RELEASE, "name": name} for name in names))
+    life.look(**{name: [] for name in names})
+    many = [Tag(name=f"v{number}", commit="a" * 40) for number in range(MAX_KNOWN_TAGS)]
+    known = str(KnownTags(tuple(map(tag_print, many)), complete=True))
+    for state in life.schedule["status"]["triggers"]:
+        state["known"] = known
+    life.settle()
+    assert {name: life.told(name)["reason"] for name in names} == {
+        **dict.fromkeys(names[:4], "Recorded"),
+        **dict.fromkeys(names[4:], "TooManyTags"),
+    }
+    assert all(life.told(name)["known"] == known for name in names)
+    (check,) = life.cron_jobs
+    pod = check["spec"]["jobTemplate"]["spec"]["template"]
+    said = pod["metadata"]["annotations"][CHECK_ANNOTATION]
+    assert len(said) < 256 * 1024
+    task = Task.model_validate_json(said)
+    assert [trigger.name for trigger in task.triggers] == [*task.known] == names[:4]

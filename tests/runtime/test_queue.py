@@ -264,3 +264,38 @@ def test_no_key_is_at_two_workers_and_none_is_forgotten(
 
     run(work())
     assert seen == added
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from("abcd"), max_size=40), st.integers(0, 40))
+def test_tenants_take_turns_however_many_keys_one_of_them_has(
+    tenants: list[str], later: int
+) -> None:
+    keys = [(tenant, number) for number, tenant in enumerate(tenants)]
+
+    async def work() -> list[tuple[str, int]]:
+        queue: WorkQueue[tuple[str, int]] = WorkQueue(now, lambda key: key[0])
+        taken = []
+        for place, key in enumerate(keys):
+            queue.add(key)
+            if place % 3 == later % 3:
+                taken.append(await queue.take())
+        return [*taken, *[await queue.take() for _ in range(queue.depth)]]
+
+    taken = run(work())
+    assert sorted(taken, key=lambda key: key[1]) == keys
+    for tenant in set(tenants):
+        mine = [number for name, number in taken if name == tenant]
+        assert mine == sorted(mine)
+
+
+def test_one_key_of_a_tenant_waits_for_one_of_each_other() -> None:
+    async def work() -> list[str]:
+        queue: WorkQueue[str] = WorkQueue(now, lambda key: key[0])
+        for number in range(1000):
+            queue.add(f"a{number}")
+        for key in ("b0", "c0", "b1"):
+            queue.add(key)
+        return [await queue.take() for _ in range(6)]
+
+    assert run(work()) == ["a0", "b0", "c0", "a1", "b1", "a2"]

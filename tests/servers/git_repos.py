@@ -93,6 +93,10 @@ class BareRepository:
     def sha(self, revision: str = "main") -> str:
         return self._git("rev-parse", "--verify", f"{revision}^{{commit}}")
 
+    def write(self, kind: Literal["blob", "tree", "commit"], content: bytes) -> str:
+        """An object, malformed or not; gives its id."""
+        return self._git("hash-object", "-t", kind, "-w", "--literally", "--stdin", data=content)
+
     def allow_sha_in_want(self, which: Want) -> None:
         """What a client may ask for that no ref points at (protocol 2 clients: always any)."""
         # In this order, as git adds up the two, and a later "false" takes bits of "any" away.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from retrain_core.outcome import Reason
+from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer import git_clone, git_history
 from retrain_trainer.git_submodules import reachable, same_host
 from servers.git_https import git_https_server
@@ -122,7 +122,7 @@ def test_a_submodule_that_is_not_to_be_updated_stays_empty(cloning: Cloning) -> 
 def test_a_submodule_runs_no_program(cloning: Cloning, tmp_path: Path) -> None:
     text = modules(vendor="../x.git") + f"\tupdate = !touch {tmp_path}/pwned\n"
     repository = cloning.repository({".gitmodules": text, "vendor": Gitlink("1" * 40)})
-    cloning.refused(repository, Reason.SOURCE_NOT_FOUND, "the submodule vendor:", "update")
+    cloning.refused(repository, Reason.INVALID_PIPELINE, "gitmodulesUpdate", "touch")
     assert not (tmp_path / "pwned").exists()
 
 
@@ -135,7 +135,6 @@ def test_a_submodule_runs_no_program(cloning: Cloning, tmp_path: Path) -> None:
         ("ext::sh -c touch% pwned", Reason.SOURCE_NOT_FOUND, "ext::"),
         ("git://localhost/x.git", Reason.SOURCE_NOT_FOUND, "git://localhost/x.git"),
         ("http://localhost/x.git", Reason.SOURCE_NOT_FOUND, "http"),
-        ("-uext", Reason.SOURCE_NOT_FOUND, "vendor"),
         ("https://me:canary@localhost/x.git", Reason.SOURCE_NOT_FOUND, "vendor"),
         ("ssh://git@127.0.0.1:1/x.git", Reason.SOURCE_UNREACHABLE, "127.0.0.1"),
     ],
@@ -148,6 +147,12 @@ def test_a_submodule_that_cannot_be_had_ends_the_run_by_its_name(
     )
     said = cloning.refused(repository, reason, "the submodule vendor:", words, "update = none")
     assert "canary" not in said
+
+
+def test_an_address_of_a_submodule_that_would_be_an_option_is_refused(cloning: Cloning) -> None:
+    text = modules(vendor="-uext")
+    repository = cloning.repository({".gitmodules": text, "vendor": Gitlink("1" * 40)})
+    cloning.refused(repository, Reason.INVALID_PIPELINE, "gitmodulesUrl", "-uext")
 
 
 def test_a_submodule_of_another_host_is_not_told_the_password(
@@ -212,3 +217,31 @@ def test_a_submodule_of_the_same_host_is_read_as_the_repository_is(
 )
 def test_credentials_are_for_one_server(url: str, other: str, same: bool) -> None:
     assert same_host(url, other) is same
+
+
+def test_an_object_that_git_finds_malformed_is_refused_in_words(cloning: Cloning) -> None:
+    """Two entries of one name: which of them a reader sees differs from program to program."""
+    repository = cloning.repository({"a.txt": "1\n"})
+    repository.branch("main", commit_of(repository, 2 * entry(repository)))
+    with pytest.raises(RunFailed, match=r"git refuses: .*duplicateEntries") as told:
+        cloning.clone(repository)
+    assert told.value.reason is Reason.INVALID_PIPELINE
+    assert "git fsck" in told.value.remedy
+
+
+def test_what_old_repositories_have_wrong_is_no_matter(cloning: Cloning) -> None:
+    repository = cloning.repository({"a.txt": "1\n"})
+    repository.branch("main", commit_of(repository, entry(repository), zone="+051800"))
+    assert ask(cloning.clone(repository), "rev-parse", "HEAD") == repository.sha("main")
+
+
+def entry(repository: BareRepository) -> bytes:
+    """Of a tree: the file a.txt."""
+    return b"100644 a.txt\0" + bytes.fromhex(repository.write("blob", b"1\n"))
+
+
+def commit_of(repository: BareRepository, tree: bytes, zone: str = "+0000") -> str:
+    """A commit of the tree with these entries."""
+    who = f"A <a@example.com> 1735689600 {zone}"
+    said = f"tree {repository.write('tree', tree)}\nauthor {who}\ncommitter {who}\n\nOdd\n"
+    return repository.write("commit", said.encode())

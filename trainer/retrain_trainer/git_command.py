@@ -31,6 +31,7 @@ _NO_REVISION = re.compile(
     r"remote error: .*want .* not valid|bad object|unknown revision",
     re.IGNORECASE,
 )
+_MALFORMED = "fsck error"
 DENIED = re.compile(
     r"Authentication failed|could not read (Username|Password)|Permission denied|"
     r"returned error: 40[13]|Host key verification failed|access denied|terminal prompts disabled",
@@ -126,6 +127,12 @@ class Git:
         text = " ".join(line.strip() for line in stderr.splitlines() if line.strip())[:600]
         text = without_userinfo(text)
         status = done.answer.status if done.answer else None
+        if _MALFORMED in stderr:
+            return RunFailed(
+                Reason.INVALID_PIPELINE,
+                f"{self.shown} has an object that git refuses: {text}",
+                "Run `git fsck --strict` in a clone: it names the objects that are to be replaced.",
+            )
         if os.strerror(errno.ENOSPC) in stderr or os.strerror(errno.EDQUOT) in stderr:
             return RunFailed(Reason.NO_SPACE_LEFT, f"{self.shown} does not fit here: {text}")
         if done.answer and is_passing(done.answer.status, done.answer.headers):

@@ -13,7 +13,7 @@ from retrain_core import names
 from retrain_core.defaults import check_tracking_uri, problems_of
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in, values_from_secrets
-from retrain_core.result import Result
+from retrain_core.result import Result, parse
 from retrain_core.spec import TrainingRunSpec
 from retrain_trainer.attempt import attempt, end, outcome_of
 from retrain_trainer.git_access import GitSecret
@@ -179,8 +179,11 @@ def _write(pod: Pod, result: Result, report: RedactingReporter) -> None:
         report.step(f"{outcome.reason}: {result.message}")
         if not outcome.succeeded:
             report.note(result.remedy or outcome.remedy)
+    text = result.dump()
+    if parse(text) != result:
+        report.note("not all of this fits into the run's status: see its MLflow run for the rest")
     try:
-        pod.result.write_text(result.dump())
+        pod.result.write_text(text)
     except OSError as error:
         report.warn(f"the result cannot be written: {error}")
 

@@ -4,10 +4,12 @@ It passes Pod Security `restricted` whatever the spec says: the spec's allowlist
 could loosen it.
 """
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any
 
 from retrain_core import names
+from retrain_core.redact import without_userinfo
 from retrain_core.spec import TrainingRunSpec
 
 _COPIED = (
@@ -174,9 +176,25 @@ def _mounts(spec: TrainingRunSpec) -> list[dict[str, Any]]:
         {"name": names.TEMPORARY_VOLUME, "mountPath": names.TEMPORARY_FOLDER},
         read_only(names.SPEC_VOLUME, names.SPEC_FOLDER),
     ]
-    if spec.dvc.cache is not None:
-        mounts.append({"name": names.CACHE_VOLUME, "mountPath": names.CACHE_FOLDER})
+    if (cache := spec.dvc.cache) is not None:
+        part = {"subPath": _cache_folder(spec)} if cache.claim_name else {}
+        mounts.append({"name": names.CACHE_VOLUME, "mountPath": names.CACHE_FOLDER, **part})
     return [*mounts, *spec.pod.get("volumeMounts", [])]
+
+
+def _cache_folder(spec: TrainingRunSpec) -> str:
+    """The folder of a claim for the caches of this repository, or of this image with one in it.
+
+    What one repository's code writes there no other one's is given: what lies in uv's cache is
+    installed, and run, unread.
+    """
+    if spec.source.git is not None:
+        of = without_userinfo(spec.source.git.url)
+    else:
+        repository, _, _ = (spec.image or "").partition("@")
+        folder, slash, name = repository.rpartition("/")
+        of = folder + slash + name.partition(":")[0]
+    return hashlib.sha256(of.encode()).hexdigest()[:16]
 
 
 def _volumes(spec: TrainingRunSpec) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from retrain_core.spec.base import (
     Text,
 )
 from retrain_core.spec.pod import PodField
-from retrain_core.spec.rules import LABEL_KEYS, NOT_OURS, Rule
+from retrain_core.spec.rules import LABEL_KEYS, NOT_OURS, Rule, no_secret_over_http
 from retrain_core.spec.training_run import TrainingRunSpec
 
 MAX_SCHEDULE_AND_TRIGGER = 51
@@ -109,6 +109,8 @@ class Drift(SpecModel):
 
 class Prometheus(SpecModel):
     """An instant query."""
+
+    RULES = (no_secret_over_http("url", "url"),)
 
     url: URL
     """Address of the server."""

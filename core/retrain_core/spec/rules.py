@@ -127,6 +127,33 @@ NO_CREDENTIALS = Rule(
     lambda text: not _USERINFO_FOUND.search(text) or bool(_SSH_USER_FOUND.search(text)),
 )
 
+# Loopback, or a Service by its name: what is sent there stays on the machine or in the cluster.
+_NEAR = (
+    r"^http://(localhost|127[.][0-9.]+|\[::1\]|[A-Za-z][0-9A-Za-z_-]*"
+    r"|([0-9A-Za-z_-]+[.])+svc([.]cluster[.]local)?[.]?)(:[0-9]+)?([/?#]|$)"
+)
+_NEAR_FOUND = _compiled(_NEAR)
+
+
+def no_secret_over_http(field: str, attribute: str) -> Rule:
+    """Of a model with a secretRef, and an address in ``field``, that is ``attribute`` here."""
+    address = f"self.{field}"
+
+    def holds(model: Any) -> bool:
+        url = getattr(model, attribute)
+        if model.secret_ref is None or url is None:
+            return True
+        return not url.lower().startswith("http://") or bool(_NEAR_FOUND.search(url))
+
+    return Rule(
+        f"!has(self.secretRef) || !has({address})"
+        f" || !{address}.matches(r'^[hH][tT][tT][pP]://') || {address}.matches({_literal(_NEAR)})",
+        f"{field}: credentials are not sent over http: use https, or the name of a Service in the"
+        " cluster, such as http://NAME.NAMESPACE.svc",
+        holds,
+    )
+
+
 _NO_SPACE = r"[^\x00-\x20\x7f]"
 # A host that starts with '-' would be an option of ssh.
 _HOST = r"[^/@\x00-\x20\x7f-][^/@\x00-\x20\x7f]*"

@@ -23,7 +23,7 @@ from retrain_core.spec.base import (
 )
 from retrain_core.spec.parameter import ParameterValue
 from retrain_core.spec.pod import PodField
-from retrain_core.spec.rules import NOT_OF_A_RUN, Rule
+from retrain_core.spec.rules import NOT_OF_A_RUN, Rule, no_secret_over_http
 
 
 class GitSource(SpecModel):
@@ -105,7 +105,7 @@ class Cache(SpecModel):
     )
 
     claim_name: ObjectName | None = None
-    """PersistentVolumeClaim of the same namespace."""
+    """PersistentVolumeClaim of the same namespace, in which each repository has its own folder."""
     size_limit: Size | None = None
     """What the folder may hold, such as 20Gi; a pod that writes more is evicted."""
 
@@ -131,6 +131,8 @@ class DVC(SpecModel):
 
 class MLflow(SpecModel):
     """Where the run is recorded."""
+
+    RULES = (no_secret_over_http("trackingURI", "tracking_uri"),)
 
     tracking_uri: URL | None = None
     """Address of the tracking server. Default: the operator's."""
@@ -230,7 +232,8 @@ class TrainingRunSpec(SpecModel):
     """How long git, the store or the tracking server may be away, at any step, before the attempt
     fails. Until then it waits and loses nothing. A laptop waits for seconds only."""
     timeout_seconds: Seconds | None = None
-    """How long all attempts may take together, from the first pod on."""
+    """How long all attempts may take together, from the first pod on; after Kueue has preempted the
+    run, anew."""
     start_timeout_seconds: Seconds | None = None
     """How long the run may wait until its first pod starts; counts while it has a Job."""
     ttl_seconds_after_finished: Count | None = None

@@ -18,7 +18,7 @@ from kubernetes.aio.config import load_incluster_config, load_kube_config
 
 from retrain_operator.kube import objects
 from retrain_operator.kube.decode import Take, listing, loads
-from retrain_operator.kube.errors import NotFound, NotLeading, Unavailable, error_of
+from retrain_operator.kube.errors import Expired, NotFound, NotLeading, Unavailable, error_of
 from retrain_operator.kube.objects import Kind, Object
 
 FIELD_MANAGER = "retrain-operator"
@@ -103,15 +103,25 @@ class KubeClient:
         labels: str = "",
         fields: str = "",
     ) -> AsyncIterator[Page]:
-        """Pages of all objects of ``kind``, of each what ``take`` keeps."""
+        """Pages of all objects of ``kind``, of each what ``take`` keeps.
+
+        All show one moment, unless the listing takes longer than the API server keeps that: then
+        the further ones are of later versions.
+        """
         query = {"limit": str(PAGE), "labelSelector": labels, "fieldSelector": fields}
         aside = partial(self._put_aside, kind)
         while True:
-            found = await self._call(
-                *("list", kind, kind.path(namespace)),
-                query=query,
-                decode=lambda text: listing(text, take, aside),
-            )
+            try:
+                found = await self._call(
+                    *("list", kind, kind.path(namespace)),
+                    query=query,
+                    decode=lambda text: listing(text, take, aside),
+                )
+            except Expired as error:
+                if error.token is None or error.token == query.get("continue"):
+                    raise
+                query["continue"] = error.token
+                continue
             metadata = found["metadata"]
             yield Page(found["items"], int(metadata["resourceVersion"]))
             if not metadata.get("continue"):
@@ -186,7 +196,7 @@ class KubeClient:
             if self._observe is not None:
                 self._observe(verb, kind, code, time.monotonic() - began)
         if code >= 300:
-            raise error_of(f"{verb} {path}", code, content)
+            raise error_of(f"{verb} {path}", code, content, answer.headers)
         try:
             return decode(content.decode())
         except ValueError as error:

@@ -7,7 +7,7 @@ from retrain_core.outcome import FINAL_EXIT_CODES, OUTCOMES, Reason, outcome_of_
 from retrain_core.result import Result, parse
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Object
-from retrain_operator.plan.status import container_result, terminated
+from retrain_operator.plan.status import container_result, cut_short, terminated
 from retrain_operator.plan.types import Observed
 
 
@@ -87,9 +87,9 @@ def _completed(seen: Observed) -> Ending:
             return Ending(result.reason, result.message, result)
     url = (seen.status.get("mlflow") or {}).get("url")
     see = f": see its MLflow run, {url}" if url else ""
-    return Ending(
-        Reason.RESULT_UNAVAILABLE, f"the training ended well, but what it reported is lost{see}"
-    )
+    cut = filter(None, (cut_short(pod, names.TRAIN_CONTAINER) for pod in seen.pods))
+    said = next(cut, f"what it reported is lost{see}")
+    return Ending(Reason.RESULT_UNAVAILABLE, f"the training ended well, but {said}")
 
 
 def _last_result(seen: Observed) -> Result | None:
@@ -111,7 +111,8 @@ def _failed_container(pod: Object, container: str, ended: Object) -> Ending:
         return Ending(Reason.CONTAINER_FAILED, why, exit_code=code)
     if result is not None and result.reason is outcome.reason:
         return Ending(outcome.reason, result.message, result, code)
-    return Ending(outcome.reason, f"{message} and no readable report", exit_code=code)
+    lost = cut_short(pod, container) or "no readable report"
+    return Ending(outcome.reason, f"{message} and {lost}", exit_code=code)
 
 
 def _tail(ended: Object) -> str:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from retrain_core import names
 from retrain_core.crd.status import RunTrigger
 from retrain_core.outcome import OUTCOMES, Activity, Reason
-from retrain_core.result import Result, parse
+from retrain_core.result import BUDGET, POD_BYTES, Result, parse
 from retrain_core.status import timestamp
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Object
@@ -84,6 +84,21 @@ def container_result(pod: Object, container: str) -> Result | None:
     """What a container of ``pod`` reported, if it has ended and can be read."""
     ended = terminated(pod, container)
     return parse(ended.get("message") or "") if ended else None
+
+
+def cut_short(pod: Object, container: str) -> str | None:
+    """That the kubelet has cut what a container reported, as far as can be told; None: it fits."""
+    status = pod.get("status") or {}
+    every = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    part = POD_BYTES // max(len(every), 1)
+    said = (terminated(pod, container) or {}).get("message") or ""
+    # What is cut within a character has less of it.
+    if part >= BUDGET or len(said.encode()) < part - 3:
+        return None
+    return (
+        f"the report of pod {objects.name(pod)} was cut: of each of its {len(every)} containers the"
+        f" kubelet keeps {part} bytes, and Retrain needs {BUDGET}; let fewer be injected"
+    )
 
 
 def terminated(pod: Object, container: str) -> Object | None:

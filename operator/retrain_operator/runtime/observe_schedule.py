@@ -1,6 +1,7 @@
 """The observation of one schedule: from the store, and live where absence would mean something."""
 
 import logging
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -34,6 +35,8 @@ from retrain_operator.runtime.store import Store
 logger = logging.getLogger(__name__)
 AT_ONCE = 50
 """Jobs without a record that one pass looks at: it has to come to an end."""
+LOOK_SECONDS = 20.0
+"""Where the API server is slow a pass acts on what it has seen by then, of the 60 s it may take."""
 Foreign = dict[str, tuple[int, str]]
 """Jobs that name a clock as their owner, and carry no run template that it has had: by uid, the
 version of the Job and the digests that the clock had then."""
@@ -84,6 +87,8 @@ class _Look:
     gone: set[str] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
     taken: set[Named] = field(default_factory=set)
+    unfinished: bool = False
+    ends: float = 0.0
     missing: bool = False
     """Whether there is no CronJob of a name that the schedule wants."""
 
@@ -98,6 +103,7 @@ class _Look:
             frozenset(self.lost),
             self.orphans,
             frozenset(self.taken),
+            unfinished=self.unfinished,
         )
 
     async def at_cron_jobs(self) -> None:
@@ -120,6 +126,7 @@ class _Look:
                 self.taken.add((CRON_JOB, name))
 
     async def at_jobs(self) -> None:
+        self.ends = time.monotonic() + LOOK_SECONDS
         clocks = {
             objects.uid(item): item for item in self.cron_jobs if not is_check(item, self.key[1])
         }
@@ -134,7 +141,8 @@ class _Look:
                 unmarked.append((job, clocks[owner["uid"]]))
                 continue
             self.jobs.append(job)
-            if mark not in runs and await self._is_gone(objects.name(job), mark):
+            absent = mark not in runs and self._has_time()
+            if absent and await self._is_gone(objects.name(job), mark):
                 self.gone.add(mark)
         self._forget_but(unmarked)
         new = [
@@ -144,6 +152,8 @@ class _Look:
         ]
         # Whoever takes names must not keep the others from their turn.
         for job, clock in sorted(new, key=lambda one: self._looks_taken(one[0]))[:AT_ONCE]:
+            if not self._has_time():
+                break
             await self._unrecorded(job, clock)
         self.jobs.sort(key=lambda job: (objects.created(job), objects.name(job)))
 
@@ -178,6 +188,10 @@ class _Look:
                     self.store.put(TRAINING_RUN, run)
                 else:
                     self.taken.add((TRAINING_RUN, name))
+
+    def _has_time(self) -> bool:
+        self.unfinished = self.unfinished or time.monotonic() > self.ends
+        return not self.unfinished
 
     def _forget_but(self, unmarked: Iterable[tuple[Object, Object]]) -> None:
         there = {objects.uid(job) for job, _ in unmarked}

@@ -6,6 +6,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from operator import itemgetter
 
 from kubernetes.aio.client import Configuration
 
@@ -68,7 +69,9 @@ async def run(
     lead: Lead = Alone() if lease is None else Elector(elections, lease)
     client = KubeClient(access, metrics.put_aside, metrics.request, lead.left)
     store: Store = Store()
-    queues: Queues = {TRAINING_RUN: WorkQueue(), RETRAIN_SCHEDULE: WorkQueue()}
+    queues: Queues = {
+        kind: WorkQueue(tenant=itemgetter(0)) for kind in (TRAINING_RUN, RETRAIN_SCHEDULE)
+    }
     intake = _Intake(queues)
     health = Health(config.resync_seconds)
     metrics.watch(store, queues, lambda: health.echo_lag, lambda: lead.left() > 0)

@@ -30,7 +30,9 @@ async def resync(
             version, told = 0, store.newest(kind)
             take = partial(trimmed, kind)
             async for page in client.list(kind, namespace, take, labels=selector or ""):
-                version = page.version
+                # Of a listing that outlived its moment later pages tell of later ones: what was
+                # made since may stand on an earlier page.
+                version = version or page.version
                 if version < told:
                     raise SetBack(
                         f"{kind.plural} are listed at version {version}, and {told} was told before"

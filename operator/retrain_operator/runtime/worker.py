@@ -6,10 +6,10 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from retrain_operator.kube.errors import ApiError, Conflict, NotFound
+from retrain_operator.kube.errors import ApiError, Conflict, NotFound, Unavailable
 from retrain_operator.kube.objects import Key, Kind
 from retrain_operator.runtime.metrics import Metrics
-from retrain_operator.runtime.queue import WorkQueue
+from retrain_operator.runtime.queue import OUTAGE_RETRY, WorkQueue
 
 logger = logging.getLogger(__name__)
 LONGEST = 60.0
@@ -48,7 +48,15 @@ async def _one(kind: Kind, key: Key, reconcile: Reconcile, queue: WorkQueue[Key]
         logger.info("looked at too early: %s", error, extra=about)
         queue.retry(key)
         return "conflict"
-    except (ApiError, TimeoutError) as error:
+    except Unavailable as error:
+        logger.warning("will be tried again: %s", error, extra=about)
+        queue.retry(key, OUTAGE_RETRY, error.retry_after)
+        return "error"
+    except TimeoutError:
+        logger.warning("will be tried again: took more than %.0f s", LONGEST, extra=about)
+        queue.retry(key, OUTAGE_RETRY)
+        return "error"
+    except ApiError as error:
         logger.warning("will be tried again: %s", error, extra=about)
         queue.retry(key)
         return "error"

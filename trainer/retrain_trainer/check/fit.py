@@ -3,16 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from retrain_core.evidence import Evidence, Unseen
+from retrain_core.evidence import Evidence, Unseen, size
 
 Fits = Callable[[Any], bool]
 """Whether a kind of evidence, such as ReleaseEvidence, has room."""
 MAX_MESSAGE = 300
-
-
-def size(seen: Evidence) -> int:
-    """Bytes of its JSON in a report."""
-    return len(seen.model_dump_json(by_alias=True, exclude_defaults=True).encode())
 
 
 def largest(most: int, holds: Callable[[int], bool]) -> int | None:

@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from retrain_core.evidence import Evidence, Report, about, room
+from retrain_core.evidence import Evidence, Report, about, room, size
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import Trigger
 from retrain_core.verdict.finding import Finding
@@ -23,7 +23,7 @@ def check(
     A report after each look, in which the later ones could not be looked at: who ends the process
     ends that look, and no other. Raises nothing of its own.
     """
-    looks = Looks(setting, len(triggers))
+    looks = Looks(setting, len(triggers), seen)
     found = {evidence.trigger: evidence for evidence in seen}
 
     def report() -> Report:
@@ -39,9 +39,10 @@ def check(
 class Looks:
     """Looks at one trigger after the other; ``triggers`` is how many share the report."""
 
-    def __init__(self, setting: Setting, triggers: int) -> None:
+    def __init__(self, setting: Setting, triggers: int, seen: Sequence[Evidence] = ()) -> None:
         self._setting = setting
-        self._room = room(triggers)
+        self._triggers = triggers
+        self._seen = [*seen]
         self._repository = Repository(setting)
 
         def find() -> Any:
@@ -68,7 +69,7 @@ class Looks:
         seconds = self._setting.shares.take() if self._setting.shares else None
         try:
             with limit(seconds):
-                seen = self._look(trigger, lambda part: fit.size(made(part)) <= self._room)
+                seen = self._look(trigger, lambda part: size(made(part)) <= self._room)
             evidence = made(seen)
         except Overtime:
             said = f"took longer than {seconds:.0f} s, its share of the check's time"
@@ -82,7 +83,12 @@ class Looks:
                 self._setting.report.note(line)
             evidence = cannot(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
         self._tell(evidence, trigger)
+        self._seen.append(evidence)
         return evidence
+
+    @property
+    def _room(self) -> int:
+        return room(self._triggers, self._seen)
 
     def not_yet(self, trigger: Trigger) -> Evidence:
         """What is to be said if it never comes to a look."""

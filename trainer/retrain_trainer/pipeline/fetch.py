@@ -54,10 +54,15 @@ def _fetch(project: Project, outs: list[Output]) -> None:
 
 
 def in_cache(out: Output) -> bool:
-    """Whether the cache holds all of ``out``'s contents."""
+    """Whether the cache holds all of ``out``'s contents.
+
+    What there has other bytes than its hash says is removed.
+    """
     if not out.hash_info or not out.is_in_repo:
         return False
     try:
+        if not out.files:
+            out.cache.check(out.hash_info.value)
         # The files of a folder that is kept in versions stand in its .dvc file or in dvc.lock.
         content = out.get_obj() if out.files else load(out.cache, out.hash_info)
         if content is None:
@@ -111,15 +116,33 @@ def _fetch_from(project: Project, name: str, outs: list[Output]) -> RunFailed | 
             return None
         wanted = {out.hash_info for out in outs}
         with transfers(project) as errors:
-            project.repo.cloud.pull(wanted, remote=name)
+            changed = _pull(project, name, wanted)
             inside = {item for out in outs for item in contents(out)}
-            project.repo.cloud.pull(inside - wanted, remote=name)
+            changed += _pull(project, name, inside - wanted)
         trouble = trouble_in(errors, project.url(name))
+        if changed and trouble is None:
+            said = f"has other bytes under {changed[0]} than its MD5 says"
+            trouble = RunFailed(Reason.DATA_MISSING, f"{project.url(name)} {said}")
     except Exception as error:
         trouble = store_failure(error, project.url(name))
     if trouble is not None and trouble.reason is Reason.NO_SPACE_LEFT:
         raise trouble
     return trouble
+
+
+def _pull(project: Project, name: str, wanted: set[HashInfo]) -> list[str]:
+    """Bring ``wanted`` into the cache; returns those whose bytes are not those of their hash."""
+    cloud, caches = project.repo.cloud, project.repo.cache
+    changed = []
+    for kind in {item.name for item in wanted}:
+        odb = cloud.get_remote_odb(name, hash_name=kind)
+        odb.verify = True
+        cache = caches.legacy if kind == "md5-dos2unix" else caches.local
+        done = cloud.pull({item for item in wanted if item.name == kind}, odb=odb)
+        # What does not pass is removed again.
+        came = {item.value for item in done.transferred}
+        changed += [value for value in came if not cache.exists(value)]
+    return sorted(changed)
 
 
 def _fetch_versions(project: Project, name: str, outs: list[Output]) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from functools import partial
 from pathlib import Path
 
 from dvc.config import ConfigError
@@ -9,6 +10,7 @@ from dvc.exceptions import DvcException, NotDvcRepoError
 from dvc.output import Output as Output
 from dvc.repo import Repo
 from dvc.stage import PipelineStage, Stage
+from dvc_data.hashfile.db import HashFileDB
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
@@ -118,7 +120,12 @@ def _open(job: Job, *, own_cache: bool) -> tuple[Repo, Stores]:
     if not any((folder / ".git").exists() for folder in (root, *root.parents)):
         config["core"]["no_scm"] = True
     config["core"] |= {"analytics": False, "check_update": False, "autostage": False}
-    return Repo(str(root), config=config), stores
+    repo = Repo(str(root), config=config)
+    if not own_cache:
+        for cache in (repo.cache.local, repo.cache.legacy):
+            # DVC takes a read-only file for what it is called: on a claim anybody can have put it.
+            cache.check = partial(HashFileDB.check, cache)
+    return repo, stores
 
 
 def _shown(job: Job) -> str:

@@ -18,9 +18,12 @@ from retrain_operator.kube.objects import JOB, Object
 from retrain_operator.plan.ending import has_ended
 from retrain_operator.plan.schedule.triggers import States, is_release
 from retrain_operator.plan.schedule.types import Action, Check, Delete, Situation
-from retrain_operator.plan.status import sentence, terminated
+from retrain_operator.plan.status import cut_short, sentence, terminated
 
 AT_ONCE = 20
+MAX_TOLD = 128 * 1024
+"""Characters of what is known of all triggers in one check: with the spec of a run and the
+triggers they stand in an annotation, and Kubernetes allows 256 KiB."""
 KEPT = 3
 """Checks whose logs can still be read."""
 _SETTLED = (Finding.NOT_DRIFTED, Finding.WITHIN_THRESHOLD, Finding.RECORDED)
@@ -33,10 +36,36 @@ def wanted_check(s: Situation, states: States) -> Object | None:
     """The CronJob of the checks; None where every trigger is a clock."""
     if not states:
         return None
-    known = {name: state.known for name, state in states.items() if state.known is not None}
+    large = _too_large(states)
+    told = {name: state for name, state in states.items() if name not in large}
+    known = {name: state.known for name, state in told.items() if state.known is not None}
+    looked = [trigger for trigger in s.spec.triggers if trigger.name not in large]
+    spec = s.spec.model_copy(update={"triggers": looked})
     return build_check(
-        s.seen.owner, s.spec, s.seen.run_template, known, s.settings.defaults, s.settings.trainer
+        s.seen.owner, spec, s.seen.run_template, known, s.settings.defaults, s.settings.trainer
     )
+
+
+def told_of_size(states: States) -> States:
+    """``states``, of which those that no check is told say so."""
+    said = {
+        "reason": str(Finding.TOO_MANY_TAGS),
+        "message": "a check has no room for the tags that are known of it beside those of the"
+        " triggers before it: narrow tagPattern, or move it to another RetrainSchedule",
+    }
+    return states | {name: states[name].model_copy(update=said) for name in _too_large(states)}
+
+
+def _too_large(states: States) -> set[str]:
+    """The last, of which more is known than a check can be told: it would look at them anew."""
+    left, large = MAX_TOLD, set()
+    for name, state in states.items():
+        size = len(state.known or "")
+        if size > left:
+            large.add(name)
+        else:
+            left -= size
+    return large
 
 
 def unread(schedule: Object, checks: Iterable[Check]) -> list[Check]:
@@ -70,7 +99,19 @@ def read(s: Situation, states: States) -> States:
             if state is not None and state.about == evidence.about:
                 now = _contained(state, evidence, by_name[evidence.trigger], check)
                 states = {**states, evidence.trigger: now}
+        if report is not None and report.left_out:
+            told = {evidence.trigger for evidence in report.triggers}
+            states |= {name: _untold(states[name], check) for name in states.keys() - told}
     return states
+
+
+def _untold(state: TriggerStatus, check: Check) -> TriggerStatus:
+    """``state`` after a check whose report had no room for it."""
+    said = (
+        f"the report of check {objects.name(check.job)} had no room for it: move some triggers to"
+        " another RetrainSchedule"
+    )
+    return state.model_copy(update={"reason": str(Finding.CHECK_FAILED), "message": said})
 
 
 def _contained(
@@ -114,7 +155,10 @@ def failure_of(check: Check) -> str | None:
     failed = objects.condition(check.job, "Failed")
     name = objects.name(check.job)
     if failed is None:
-        return f"check {name} ended well, but its report is gone"
+        cut = next(
+            filter(None, (cut_short(pod, names.CHECK_CONTAINER) for pod in check.pods)), None
+        )
+        return cut or f"check {name} ended well, but its report is gone"
     if failed.get("reason") == "DeadlineExceeded":
         seconds = check.job["spec"].get("activeDeadlineSeconds")
         return f"check {name} took longer than spec.check.timeoutSeconds ({seconds} s)"

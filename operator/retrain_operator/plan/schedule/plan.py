@@ -5,7 +5,12 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 from retrain_operator.kube import objects
-from retrain_operator.plan.schedule.checks import read, surplus_checks, wanted_check
+from retrain_operator.plan.schedule.checks import (
+    read,
+    surplus_checks,
+    told_of_size,
+    wanted_check,
+)
 from retrain_operator.plan.schedule.clocks import clocks, next_tick
 from retrain_operator.plan.schedule.concurrency import replaced
 from retrain_operator.plan.schedule.history import surplus
@@ -43,6 +48,8 @@ def plan_schedule(seen: Seen, settings: Settings, now: datetime) -> SchedulePlan
     decided = SchedulePlan(actions, schedule_status(s, of_triggers.states))
     for until in of_triggers.again:
         decided = decided.earlier(until - now)
+    if seen.unfinished:
+        decided = decided.earlier(SOON)
     if seen.refusals or seen.taken:
         # Nothing is told of what is not ours.
         return decided.earlier(AGAIN)
@@ -66,7 +73,7 @@ class _OfTriggers:
 def _of_triggers(s: Situation) -> _OfTriggers:
     before = settled(s, claimed(s, states(s)))
     begun = starts(s, before)
-    after = read(s, started(s, before, begun))
+    after = told_of_size(read(s, started(s, before, begun)))
     if s.spec.suspend:
         after = kept_while_suspended(after)
     waiting = starts(s, after)

@@ -109,6 +109,8 @@ class Seen:
     """What it needs and is not its own."""
     altered: frozenset[str] = frozenset()
     """Uids of CronJobs that somebody may have changed since they were applied."""
+    unfinished: bool = False
+    """Whether not all could be looked at in the time that there was: the rest is for the next."""
     refusals: Mapping[Named, str] = field(default_factory=dict)
     """What the API server says against a CronJob or a run."""
 
