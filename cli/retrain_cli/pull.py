@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from retrain_cli import overwriting
 from retrain_cli.home import Home
 from retrain_cli.manifest import read_manifest
@@ -21,12 +19,11 @@ from retrain_core.spec import TrainingRunSpec
 from retrain_trainer.job import Job, LocalStores
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.project import Output, Project, open_project
-from retrain_trainer.pipeline.records import record_path
+from retrain_trainer.pipeline.records import VersionRecord, find_record
 from retrain_trainer.pipeline.state import PipelineState, check_state, restore_state
 from retrain_trainer.registry.mlflow_registry import MLflowRegistry
-from retrain_trainer.registry.versions import COMMIT, MODEL_PATH, Version
+from retrain_trainer.registry.versions import MODEL_PATH, Version
 from retrain_trainer.tracking.client import connect, tracking_address
-from retrain_trainer.tracking.run import STATE, read_state
 
 DEFAULT_ALIAS = "champion"
 ELSEWHERE = (
@@ -78,24 +75,21 @@ def _pull(reference: str, filename: Path | None, home: Home, force: bool) -> Non
         )
     name = match["name"]
     version = _find(MLflowRegistry(client, stores.tracking_uri, name), match, stores)
-    run_id = version.training_run
-    path = record_path(version.record) if version.record else STATE
-    text = read_state(client, stores.tracking_uri, run_id, path) if run_id else None
-    if text is None:
+    if version.record is None:
         raise RunFailed(
             Reason.INVALID_SPEC,
             f"version {version.number} of {name} was not registered by Retrain: no dvc.lock",
-            "Pull a version that a run of Retrain registered: it has the tag retrain.dev/job-uid.",
+            "Pull a version that a run of Retrain registered: it has the tag retrain.dev/record.",
         )
-    state = _state(text, name, version)
     home.create()
-    _refuse_overwriting(home, state, force)
     project = _open(home, spec, stores)
+    state = _record(project, name, version, version.record)
+    _refuse_overwriting(home, state, force)
     restore(project, home, state, force=force)
     _place(project, home, version.tags.get(MODEL_PATH))
     found = f"{printable(name)} version {version.number}"
     print(f"{found}: dvc.lock, data and model are in the work tree")
-    commit = version.tags.get(COMMIT, "")
+    commit = state.commit or ""
     if _COMMIT.fullmatch(commit) and commit != head(home.source):
         print(f"its code is commit {commit}: git checkout {commit}")
 
@@ -118,16 +112,19 @@ def restore(project: Project, home: Home, state: PipelineState, *, force: bool) 
     home.pulled.write_text(json.dumps(record))
 
 
-def _state(text: str, name: str, version: Version) -> PipelineState:
-    try:
-        return PipelineState.model_validate_json(text)
-    except ValidationError as error:
+def _record(project: Project, name: str, version: Version, digest: str) -> VersionRecord:
+    """What the store says of ``version``: what MLflow says is more people's to write."""
+    record = find_record(project, digest)
+    if record is None:
+        for failure in project.silent.values():
+            raise failure
         raise RunFailed(
-            Reason.INVALID_SPEC,
-            f"what version {version.number} of {name} was trained from cannot be read:"
-            f" its record in its MLflow run: {error.errors()[0]['msg']}",
-            "Use the retrain that registered it, or pull another version.",
-        ) from error
+            Reason.DATA_MISSING,
+            f"no store has the record of version {version.number} of {name} that can be read here",
+            "Name the manifest with the store (-f), use the retrain that registered it, or pull"
+            " another version.",
+        )
+    return record
 
 
 def _nothing_named() -> TrainingRunSpec:

@@ -19,7 +19,8 @@ class Outcome:
     reason: Reason
     exit_code: int
     retry: bool
-    """Whether the same run may succeed when tried again unchanged."""
+    """Whether the same run may succeed when tried again unchanged, at once. A server that was away
+    has been waited for: if each attempt did that anew, a run would wait for hours."""
     remedy: str
     """What the person can do about it, as a sentence."""
 
@@ -62,7 +63,7 @@ _ROWS = (
     Outcome(
         Reason.SOURCE_UNREACHABLE,
         22,
-        True,
+        False,
         "Check the host in spec.source.git.url and the way to it from the pod.",
     ),
     Outcome(
@@ -84,7 +85,7 @@ _ROWS = (
     Outcome(
         Reason.STORE_UNREACHABLE,
         32,
-        True,
+        False,
         "Check spec.dvc.remote.endpointURL and the way to it.",
     ),
     Outcome(
@@ -103,7 +104,7 @@ _ROWS = (
     Outcome(
         Reason.TRACKING_UNREACHABLE,
         42,
-        True,
+        False,
         "Check spec.mlflow.trackingURI and whether the server is up.",
     ),
     Outcome(
@@ -183,6 +184,14 @@ _ROWS = (
         84,
         False,
         "Create the Secret, ConfigMap or claim that the message names, in the run's namespace.",
+    ),
+    Outcome(
+        Reason.VOLUME_UNAVAILABLE,
+        92,
+        False,
+        "Look at the claim (kubectl describe pvc): one that is ReadWriteOnce serves one node at a"
+        " time, so wait for the other pod or make it ReadWriteMany; one that is not bound needs a"
+        " StorageClass that exists.",
     ),
     Outcome(
         Reason.UNSCHEDULABLE,

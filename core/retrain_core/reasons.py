@@ -38,6 +38,7 @@ class Reason(StrEnum):
     START_DEADLINE_EXCEEDED = "StartDeadlineExceeded"
     IMAGE_PULL_FAILED = "ImagePullFailed"
     CONFIG_MISSING = "ConfigMissing"
+    VOLUME_UNAVAILABLE = "VolumeUnavailable"
     UNSCHEDULABLE = "Unschedulable"
     QUOTA_EXCEEDED = "QuotaExceeded"
     POD_REFUSED = "PodRefused"

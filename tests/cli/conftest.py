@@ -1,6 +1,7 @@
 """A project on a laptop, and the command line as a person types it."""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
 from servers.git_repos import git_environment
 from support import forks
@@ -53,6 +55,19 @@ class Laptop:
             check=True,
         )
         return done.stdout
+
+    def forge_record(self, version: str, **parts: dict[str, str]) -> None:
+        """Give a version of `toy` another record, in MLflow and in the store: with those texts."""
+        client = MlflowClient(f"sqlite:///{self.project}/.retrain/mlflow/mlflow.db")
+        digest = client.get_model_version("toy", version).tags["retrain.dev/record"]
+        folder = self.project / ".retrain/remote/retrain/records"
+        state = json.loads((folder / f"{digest}.json").read_text())
+        for part, texts in parts.items():
+            state[part] |= texts
+        text = json.dumps(state)
+        forged = hashlib.sha256(text.encode()).hexdigest()
+        (folder / f"{forged}.json").write_text(text)
+        client.set_model_version_tag("toy", version, "retrain.dev/record", forged)
 
     def dvc(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "dvc", *arguments, "--quiet"]

@@ -241,10 +241,7 @@ def test_pull_writes_no_file_that_is_none_of_the_pipelines(
     laptop: Laptop, kind: str, path: str
 ) -> None:
     assert laptop.run().returncode == 0
-    (file,) = laptop.project.glob(".retrain/mlflow/artifacts/**/records/*.json")
-    state = json.loads(file.read_text())
-    state[kind][path] = "theirs"
-    file.write_text(json.dumps(state))
+    laptop.forge_record("1", **{kind: {path: "theirs"}})
     target = laptop.project / path
     before = target.read_text() if target.exists() else None
     done = laptop.retrain("pull", "toy", "--force")
@@ -255,7 +252,7 @@ def test_pull_writes_no_file_that_is_none_of_the_pipelines(
 
 def test_an_unusable_state_or_tag_of_an_earlier_version_costs_only_time(laptop: Laptop) -> None:
     assert laptop.run().returncode == 0
-    (file,) = laptop.project.glob(".retrain/mlflow/artifacts/**/records/*.json")
+    (file,) = laptop.project.glob(".retrain/remote/retrain/records/*.json")
     file.write_text('{"environment": "cut off in the mid')
     client = MlflowClient(f"sqlite:///{laptop.project}/.retrain/mlflow/mlflow.db")
     for junk in ("[1]", '{"score": "high"}', '{"score": null}', "{", f'{{"score": {10**400}}}'):

@@ -135,6 +135,9 @@ def test_pull_brings_a_local_version_into_the_tree(laptop: Laptop) -> None:
         state = json.loads(file.read_text())
         file.write_text(json.dumps({**state, "imports": {"x.dvc": stolen}}))
     before = laptop.digest()
+    assert laptop.retrain("pull", "toy/2", "--force").returncode == 0
+    assert laptop.digest() == before
+    laptop.forge_record("1", imports={"x.dvc": stolen})
     refused = laptop.retrain("pull", "toy/1", "--force")
     assert refused.returncode == 10
     assert "the recorded state has x.dvc otherwise than this project" in refused.stderr

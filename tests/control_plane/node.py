@@ -51,6 +51,13 @@ async def source_ends(space: Space, run: str = "iris", result: Result = SOURCE) 
     await _report(space, pod, "Running", source, {"running": {"startedAt": _now()}})
 
 
+async def image_cannot_be_pulled(space: Space, run: str = "iris") -> None:
+    """For `source`, as often as it is tried."""
+    pod = await pod_of(space, run)
+    waiting = {"waiting": {"reason": "ErrImagePull", "message": "not found"}}
+    await _report(space, pod, "Pending", waiting, {"waiting": {"reason": "PodInitializing"}})
+
+
 async def train_ends(
     space: Space,
     run: str = "iris",

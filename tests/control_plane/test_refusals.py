@@ -155,6 +155,21 @@ async def test_a_pod_that_no_node_takes_in_time_ends_the_run_with_that_reason(
     await space.until(lambda: not space.all(JOB) and not space.all(POD), "its Job is gone")
 
 
+async def test_what_somebody_has_to_put_right_is_waited_for_and_then_ends_the_run(
+    world: World,
+) -> None:
+    space = await world.space()
+    operator = await world.operator(space)
+    operator.limits["retrain_operator.plan.starting:TO_PUT_RIGHT"] = timedelta(seconds=2)
+    await operator.started()
+    await space.create_run()
+    await node.image_cannot_be_pulled(space)
+    await space.until(lambda: space.status().get("completionTime"), "the run has ended")
+    assert space.reason() == "ImagePullFailed"
+    assert "the pod could not start for 0 minutes: image localhost/" in space.message()
+    await space.until(lambda: not space.all(JOB) and not space.all(POD), "its Job is gone")
+
+
 async def test_the_namespaces_of_these_tests_enforce_the_restricted_standard(
     world: World,
 ) -> None:

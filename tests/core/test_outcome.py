@@ -2,7 +2,8 @@
 
 import pytest
 
-from retrain_core.outcome import OUTCOMES, Outcome, Reason, RunFailed
+from retrain_core.build.job import pod_failure_rules
+from retrain_core.outcome import FINAL_EXIT_CODES, OUTCOMES, Outcome, Reason, RunFailed
 
 FAILURES = [row for row in OUTCOMES.values() if not row.succeeded]
 
@@ -48,9 +49,6 @@ def test_reasons_can_be_reasons_of_conditions(reason: Reason) -> None:
 def test_what_will_fail_again_is_not_retried() -> None:
     retried = {row.reason for row in OUTCOMES.values() if row.retry}
     assert retried == {
-        Reason.SOURCE_UNREACHABLE,
-        Reason.STORE_UNREACHABLE,
-        Reason.TRACKING_UNREACHABLE,
         Reason.SUPERSEDED,
         Reason.NO_SPACE_LEFT,
         Reason.CANCELLED,
@@ -59,6 +57,20 @@ def test_what_will_fail_again_is_not_retried() -> None:
         Reason.NODE_LOST,
         Reason.JOB_LOST,
     }
+
+
+@pytest.mark.parametrize(
+    "reason", [Reason.SOURCE_UNREACHABLE, Reason.STORE_UNREACHABLE, Reason.TRACKING_UNREACHABLE]
+)
+def test_a_server_that_was_waited_for_is_not_waited_for_again_by_another_attempt(
+    reason: Reason,
+) -> None:
+    """So a run waits for one outage as long as `outageToleranceSeconds` says, once."""
+    assert OUTCOMES[reason].exit_code in FINAL_EXIT_CODES
+    rules = [rule for rule in pod_failure_rules() if rule["action"] == "FailJob"]
+    assert {rule["onExitCodes"]["containerName"] for rule in rules} == {"source", "train"}
+    for rule in rules:
+        assert OUTCOMES[reason].exit_code in rule["onExitCodes"]["values"]
 
 
 def test_a_failed_run_knows_its_row() -> None:

@@ -195,6 +195,8 @@ class World:
     written: datetime | None = None
     awaited: float = 3600
     """Seconds that this process has seen the run wait for its start."""
+    hindered: float = 0
+    """Seconds that this process has seen the pod wait for somebody to put something right."""
 
     @property
     def seen(self) -> Observed:
@@ -206,6 +208,7 @@ class World:
             self.events,
             written=self.written,
             awaited=since,
+            hindered=self.now - timedelta(seconds=self.hindered),
         )
 
     def plan(self) -> Plan:

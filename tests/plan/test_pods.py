@@ -11,6 +11,15 @@ SAID = {
     "not looked at yet": (Activity.STARTING, "the pod is on its way."),
     "no node takes it": (Reason.UNSCHEDULABLE, "no node takes the pod: 0/3 nodes are available"),
     "its claim does not exist": (Reason.CONFIG_MISSING, '"dvc-cache" not found'),
+    "its claim is bound to no volume": (
+        Reason.VOLUME_UNAVAILABLE,
+        "the pod waits: 0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims",
+    ),
+    "its volume is on another node": (
+        Reason.VOLUME_UNAVAILABLE,
+        "PersistentVolume's node affinity",
+    ),
+    "its claim is another pod's": (Reason.VOLUME_UNAVAILABLE, "already in-use by another pod"),
     "held back by a gate": (Activity.STARTING, "the pod is on its way."),
     "being made": (Activity.STARTING, "the pod is on its way."),
     "the pull of its image failed": (
@@ -42,10 +51,6 @@ SAID = {
     "its end was well": (Activity.TRAINING, "pod iris-1 runs the pipeline."),
     "its end was well and it said nothing": (Activity.TRAINING, "pod iris-1 runs the pipeline."),
     "its end was well and it said garbage": (Activity.TRAINING, "pod iris-1 runs the pipeline."),
-    "source was out of reach": (
-        Activity.STARTING,
-        "the last attempt ended: SourceUnreachable: git.example.com: timed out. Trying again.",
-    ),
     "it was killed": (
         Activity.STARTING,
         ("ContainerFailed: container train ended with exit code 137: Error. Trying again."),
@@ -104,6 +109,7 @@ def test_a_pod_is_told_by_what_hinders_it_or_how_far_it_is(state: str) -> None:
     "state",
     [
         "source was denied",
+        "source was out of reach",
         "a stage failed",
         "a stage failed and its report is garbage",
         "a stage failed and its report claims success",
@@ -156,6 +162,40 @@ def test_a_volume_that_is_missing_is_told_from_the_pod_s_events() -> None:
     told = condition(decided.status)
     assert (told["reason"], told["message"]) == ("ConfigMissing", f"the pod waits: {NOT_MOUNTED}.")
     assert decided.again == timedelta(seconds=20)
+
+
+IN_USE = 'Multi-Attach error for volume "pvc-0a1b" Volume is already used by pod(s) iris-0-x7k2p'
+STILL = (
+    "Unable to attach or mount volumes: unmounted volumes=[cache], unattached volumes=[], failed to"
+    " process volumes=[]: context deadline exceeded"
+)
+
+
+@pytest.mark.parametrize(
+    ("events", "reason", "said"),
+    [
+        ([("FailedAttachVolume", IN_USE)], Reason.VOLUME_UNAVAILABLE, IN_USE),
+        (
+            [("FailedAttachVolume", IN_USE), ("FailedMount", STILL)],
+            Reason.VOLUME_UNAVAILABLE,
+            IN_USE,
+        ),
+        (
+            [("FailedMount", NOT_MOUNTED), ("FailedMount", STILL)],
+            Reason.CONFIG_MISSING,
+            NOT_MOUNTED,
+        ),
+        ([("FailedMount", STILL)], Reason.VOLUME_UNAVAILABLE, STILL),
+    ],
+    ids=["in use", "in use, the kubelet waits", "missing, the kubelet waits", "unknown"],
+)
+def test_a_volume_that_another_node_has_is_told_as_that(
+    events: list[tuple[str, str]], reason: Reason, said: str
+) -> None:
+    pod = a_pod("being made", age=3600)
+    decided = World(a_run(), a_job(), [pod], [an_event(*event) for event in events]).plan()
+    told = condition(decided.status)
+    assert (told["reason"], told["message"]) == (reason, f"the pod waits: {said}.")
 
 
 def test_a_pod_whose_sandbox_cannot_be_made_is_told_from_its_events() -> None:

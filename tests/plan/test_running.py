@@ -15,6 +15,7 @@ from plan.builders import (
     a_job,
     a_pod,
     a_run,
+    an_event,
     complete,
     condition,
     failed,
@@ -23,6 +24,7 @@ from plan.builders import (
 from retrain_core.outcome import Activity, Reason
 from retrain_operator.kube.objects import Object
 from retrain_operator.plan.ladder import MAX_DISRUPTIONS
+from retrain_operator.plan.trouble import to_be_put_right
 from retrain_operator.plan.types import Plan
 
 # Suspension and queues.
@@ -229,6 +231,78 @@ def test_suspension_goes_before_memory_disruptions_and_time() -> None:
     for state in ("it was killed for its memory", "its node was drained", "no node takes it"):
         decided = World(run, a_job(run, suspend=True), [a_pod(state)]).plan()
         assert condition(decided.status)["reason"] == Activity.SUSPENDED
+
+
+# What no waiting ends.
+
+WAIT_FOR_ROOM = [
+    "no node takes it",
+    "its volume is on another node",
+    "its claim is another pod's",
+    "held back by a gate",
+    "being made",
+    "not looked at yet",
+]
+TO_PUT_RIGHT = [
+    "its claim does not exist",
+    "its claim is bound to no volume",
+    "the pull of its image failed",
+    "the pull of its image is put off",
+    "its image has no valid name",
+    "a Secret does not exist",
+    "its container cannot be made",
+    "source is done and the image of train cannot be pulled",
+]
+
+
+@pytest.mark.parametrize("state", TO_PUT_RIGHT)
+def test_what_no_waiting_ends_ends_the_run_after_half_an_hour_with_its_reason(state: str) -> None:
+    world = World(a_run(BOUND), a_job(), [a_pod(state, age=3600)], hindered=1799)
+    decided = world.plan()
+    told = condition(decided.status)
+    assert told["status"] == "Unknown"
+    assert decided.again == timedelta(seconds=1)
+    ended = condition(replace(world, hindered=1800).plan().status)
+    assert (ended["status"], ended["reason"]) == ("False", told["reason"])
+    assert ended["message"].startswith("the pod could not start for 30 minutes: ")
+
+
+def test_a_mount_that_is_missing_ends_the_run_after_half_an_hour() -> None:
+    said = 'MountVolume.SetUp failed for volume "git" : secret "git" not found'
+    pod, event = a_pod("being made", age=3600), an_event("FailedMount", said)
+    world = World(a_run(BOUND), a_job(), [pod], [event], hindered=1800)
+    told = condition(world.plan().status)
+    assert (told["status"], told["reason"]) == ("False", Reason.CONFIG_MISSING)
+
+
+@pytest.mark.parametrize("state", WAIT_FOR_ROOM)
+def test_room_is_waited_for_without_end(state: str) -> None:
+    pod = a_pod(state, age=10**6)
+    world = World(a_run(BOUND), a_job(), [pod], hindered=10**6, awaited=10**6)
+    assert condition(world.plan().status)["status"] == "Unknown"
+
+
+def test_a_quota_is_waited_for_without_end() -> None:
+    event = an_event("FailedCreate", "pods is forbidden: exceeded quota: gpus")
+    world = World(a_run(BOUND), a_job(started=10**6), [], [event], hindered=10**6)
+    told = condition(world.plan().status)
+    assert (told["status"], told["reason"]) == ("Unknown", Reason.QUOTA_EXCEEDED)
+
+
+@pytest.mark.parametrize(("seconds", "ends"), [(60, True), (7200, False)])
+def test_the_time_to_start_may_be_longer_for_what_no_waiting_ends(seconds: int, ends: bool) -> None:
+    run = a_run({**BOUND, "attempts": 2, "podName": "iris-2"}, startTimeoutSeconds=seconds)
+    pod = a_pod("the pull of its image is put off", "iris-2")
+    told = condition(World(run, a_job(run), [pod], hindered=1800).plan().status)
+    assert told["status"] == ("False" if ends else "Unknown")
+
+
+def test_what_has_to_be_put_right_counts_for_one_pod() -> None:
+    pods = [a_pod("the pull of its image failed", name) for name in ("iris-1", "iris-2")]
+    first, second = (World(a_run(), a_job(), [pod]).seen for pod in pods)
+    back_off = World(a_run(), a_job(), [a_pod("the pull of its image is put off")]).seen
+    assert to_be_put_right(first, NOW) == to_be_put_right(back_off, NOW)
+    assert to_be_put_right(first, NOW) != to_be_put_right(second, NOW)
 
 
 # The pace.

@@ -17,6 +17,9 @@ import pytest
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer import environment, installation
 from retrain_trainer.environment import PythonEnvironment
+from retrain_trainer.package_index import index_away
+from retrain_trainer.patience import Patience
+from servers.gate import gate
 from support.wheels import make_wheel
 
 UV = str(Path(sys.executable).parent / "uv")
@@ -201,6 +204,54 @@ def test_an_index_is_named_as_uv_or_pip_have_it(
     assert failed.value.reason is Reason.ENVIRONMENT_FAILED
     assert "delta" in failed.value.message
     assert "canary" not in failed.value.message
+
+
+def test_an_index_that_is_away_is_waited_for(
+    tmp_path: Path, user: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("UV_FIND_LINKS", "UV_OFFLINE"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    make_wheel(tmp_path / "served" / "simple" / "gamma", "gamma", "3.0")
+    told: list[str] = []
+    with index(tmp_path / "served") as address, gate(f"http://{address}") as door:
+        where = f"http://{Index.credentials}@127.0.0.1:{door.port}/simple"
+        monkeypatch.setenv("UV_DEFAULT_INDEX", where)
+        for away in (door.close, lambda: door.answer(503)):
+            away()
+            shutil.rmtree(tmp_path / "state", ignore_errors=True)
+            shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+            patience = Patience(60, told.append, wait=lambda _: door.open())
+            made = patience.through(lambda: install(tmp_path, "gamma"))
+            assert made.packages["gamma"] == "3.0"
+    waits = f"the package index http://127.0.0.1:{door.port}/simple cannot be reached: "
+    assert [line.startswith(waits) for line in told] == [True, False, True, False], told
+
+
+@pytest.mark.parametrize(
+    ("line", "variables", "away"),
+    [
+        ("--index-url {dead}", {}, True),
+        ("-i {dead}", {"UV_INDEX_URL": "{alive}"}, False),
+        ("--extra-index-url={dead}", {"UV_INDEX_URL": "{alive}"}, True),
+        ("gamma", {"UV_INDEX_URL": "{alive}", "UV_INDEX": "own={dead}"}, True),
+        ("gamma", {"UV_DEFAULT_INDEX": "{alive}"}, False),
+        ("--no-index", {"UV_DEFAULT_INDEX": "{dead}"}, False),
+        ("gamma", {"UV_DEFAULT_INDEX": "{dead}", "UV_OFFLINE": "1"}, False),
+    ],
+)
+def test_the_indexes_that_uv_would_ask_are_looked_at(
+    tmp_path: Path, line: str, variables: dict[str, str], away: bool
+) -> None:
+    """One that refuses us is there."""
+    with index(tmp_path) as alive, gate("http://127.0.0.1:9") as dead:
+        dead.close()
+        urls = {"dead": f"{dead.url}/simple", "alive": f"http://{alive}/simple"}
+        file = tmp_path / "requirements.txt"
+        file.write_text(line.format(**urls))
+        values = {name: value.format(**urls) for name, value in variables.items()}
+        found = index_away([file], values)
+    assert (found is not None) == away
 
 
 def test_a_requirement_that_no_index_has_is_told_in_uvs_words(

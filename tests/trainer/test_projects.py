@@ -118,13 +118,12 @@ def test_new_data_upstream_is_trained_on_and_the_champion_measured_on_it(world: 
 
 def test_an_import_with_a_hash_keeps_its_bytes_without_update(world: World) -> None:
     first = trained(world.pods().run())
-    assert first.result.mlflow is not None
-    state = Path(
-        world.client().download_artifacts(
-            first.result.mlflow.run_id or "", "retrain/state.json", str(world.folder)
-        )
+    assert first.result.reason is Reason.TRAINED
+    version = world.client().get_model_version(world.name, "1")
+    record = world.s3.get(
+        world.bucket, f"dvc/retrain/records/{version.tags['retrain.dev/record']}.json"
     )
-    pinned = json.loads(state.read_text())["imports"]["data/raw.csv.dvc"]
+    pinned = json.loads(record)["imports"]["data/raw.csv.dvc"]
     assert "md5:" in pinned
     world.repository.commit({"data/raw.csv.dvc": pinned, "upstream/raw.csv": "9\n"})
     ended = world.pods().run()

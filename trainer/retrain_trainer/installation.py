@@ -14,6 +14,7 @@ from retrain_core.redact import without_userinfo
 from retrain_trainer.environment import PythonEnvironment, inspect
 from retrain_trainer.job import Job
 from retrain_trainer.overlay import lay_over, take_over_scripts
+from retrain_trainer.package_index import index_away
 from retrain_trainer.requirements import (
     PROJECT_FILES,
     digest_of,
@@ -30,6 +31,8 @@ _NOT_FOR_UV = ("VIRTUAL_ENV", "UV_SYSTEM_PYTHON")
 def prepare(job: Job) -> PythonEnvironment:
     """The environment that the stages of ``job`` run in, made if need be.
 
+    An index that is away is waited for.
+
     Raises:
         RunFailed: EnvironmentFailed, or InvalidSpec for requirements that are not there.
     """
@@ -38,7 +41,9 @@ def prepare(job: Job) -> PythonEnvironment:
     python = job.spec.python
     if python is None:
         return inspect(repositories=repositories)
-    return install(job.project, python.requirements, job.state, repositories)
+    return job.patience.through(
+        lambda: install(job.project, python.requirements, job.state, repositories)
+    )
 
 
 def install(
@@ -52,6 +57,7 @@ def install(
     what the trainer needs is none of the user's: there it holds the requirements alone.
 
     Raises:
+        Away: an index does not answer.
         RunFailed: EnvironmentFailed, or InvalidSpec where there is no such file.
     """
     file = project / requirements
@@ -120,7 +126,11 @@ def _make(folder: Path, project: Path, requirements: str, base: PythonEnvironmen
     # Compiled at once, as stages write no bytecode. In the project's folder, as paths of local
     # packages are meant from where one types this.
     install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python]
-    _call([*install, "-r", requirements], project)
+    try:
+        _call([*install, "-r", requirements], project)
+    except RunFailed as failure:
+        away = index_away(included_files(project / requirements), _variables())
+        raise away or failure from None
     if of_user:
         take_over_scripts(folder, Path(base.bin))
 
@@ -136,12 +146,19 @@ def _uv() -> str:
     return found
 
 
-def _call(command: list[str], folder: Path) -> None:
+def _variables() -> dict[str, str]:
+    """As uv gets them."""
     env = {key: value for key, value in os.environ.items() if key not in _NOT_FOR_UV}
     for of_pip, of_uv in _OF_PIP.items():
         if of_pip in env:
             env.setdefault(of_uv, env[of_pip])
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    return env
+
+
+def _call(command: list[str], folder: Path) -> None:
+    done = subprocess.run(
+        command, cwd=folder, env=_variables(), capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         last = without_userinfo("\n".join(done.stderr.splitlines()[-10:]))
         raise RunFailed(Reason.ENVIRONMENT_FAILED, f"the requirements cannot be installed:\n{last}")

@@ -58,7 +58,6 @@ def record_training(
     if failed := _record_plots(run, project, plan, state):
         report.warn(f"plots that could not be drawn: {', '.join(failed)}")
     record_profile(job, run, project)
-    run.write_state(state.model_dump_json())
 
 
 def record_lock(run: TrackedRun, state: PipelineState, *, unless: str | None = None) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from retrain_core.outcome import RunFailed
+from retrain_core.outcome import Reason, RunFailed
+from retrain_trainer.pipeline.attempts import find_attempt
 from retrain_trainer.pipeline.project import Project
-from retrain_trainer.pipeline.records import record_path
+from retrain_trainer.pipeline.records import find_record
 from retrain_trainer.pipeline.results import committed_values
 from retrain_trainer.pipeline.state import (
     PipelineState,
@@ -15,7 +16,6 @@ from retrain_trainer.pipeline.state import (
 )
 from retrain_trainer.registry.versions import Version
 from retrain_trainer.report import Reporter
-from retrain_trainer.tracking.run import STATE, TrackedRun, read_state
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,29 @@ class StartingPoint:
 
 def find_starting_point(
     project: Project,
-    run: TrackedRun,
+    uid: str,
+    commit: str | None,
     versions: Sequence[Version],
     environment: str,
     report: Reporter,
 ) -> StartingPoint:
-    """Restore what can be gone on from into ``project``, for the environment's digest.
+    """Restore what the run ``uid`` can go on from into ``project``, for the environment's digest.
 
     A repository with a dvc.lock starts from that, another one from that of the newest version:
     results are found by themselves either way, and a state that does not fit costs nothing.
+
+    Raises:
+        RunFailed: SourceNotFound where an earlier attempt had another ``commit``, or the store.
     """
     committed = committed_values(project) if has_lock(project) else {}
-    state = _state(run, run.run_id, report) if run.resumed else None
+    state = find_attempt(project, uid)
+    if state is not None and state.commit != commit:
+        raise RunFailed(
+            Reason.SOURCE_NOT_FOUND,
+            f"an earlier attempt at this run had commit {state.commit}, and this one was given"
+            f" {commit}: somebody has changed the run in MLflow, or its tag retrain.dev/commit",
+            "Start a new run: it trains what the revision means now.",
+        )
     if state is not None and state.environment == environment:
         report.note("going on where an earlier attempt ended")
         restore_locks(project, state)
@@ -59,32 +70,21 @@ def find_starting_point(
     if has_lock(project):
         return StartingPoint(committed=committed)
     for version in reversed(versions):
-        if version.environment != environment or not version.training_run:
+        if version.environment != environment or version.record is None:
             continue
-        path = record_path(version.record) if version.record else STATE
-        seed = _state(run, version.training_run, report, path)
-        if seed is not None and _seeded(project, seed, report):
+        seed = find_record(project, version.record)
+        if seed is not None and _seeded(project, seed, environment, report):
             report.note(f"starting from the dvc.lock of version {version.number}")
             break
     return StartingPoint()
 
 
-def _seeded(project: Project, seed: PipelineState, report: Reporter) -> bool:
+def _seeded(project: Project, seed: PipelineState, environment: str, report: Reporter) -> bool:
+    if seed.environment != environment:
+        return False
     try:
         restore_locks(project, seed)
     except (RunFailed, ValueError) as error:
         report.note(f"an earlier dvc.lock cannot be used: {error}")
         return False
     return True
-
-
-def _state(
-    run: TrackedRun, run_id: str, report: Reporter, path: str = STATE
-) -> PipelineState | None:
-    """The state kept with a run; None too where it cannot be used: it saves work, no more."""
-    try:
-        text = read_state(run.client, run.tracking_uri, run_id, path)
-        return PipelineState.model_validate_json(text) if text else None
-    except (RunFailed, ValueError) as error:
-        report.note(f"the state of the MLflow run {run_id} cannot be used: {error}")
-        return None

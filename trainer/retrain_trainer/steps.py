@@ -12,6 +12,7 @@ from retrain_trainer.child_runs import ChildRuns
 from retrain_trainer.interrupt import Interruption
 from retrain_trainer.job import Job
 from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline.attempts import keep_attempt
 from retrain_trainer.pipeline.imports import update_imports, why_nothing_is_new
 from retrain_trainer.pipeline.leftovers import remove_leftovers
 from retrain_trainer.pipeline.metrics import Metrics, read_metrics
@@ -58,7 +59,7 @@ class Training:
         self.progress = progress
         self.report = report
         self.interruption = interruption
-        self._saved = ""
+        self._saved: PipelineState | None = None
         self.earlier_children: list[str] = []
         model = job.spec.model
         self.registry = MLflowRegistry(run.client, job.tracking_uri, model.name) if model else None
@@ -126,8 +127,9 @@ class Training:
 
     def find_start(self) -> None:
         versions = self.registry.versions() if self.registry else []
+        commit = self.progress.commit
         self.start = find_starting_point(
-            self.project, self.run, versions, self.python.digest, self.report
+            self.project, self.job.uid, commit, versions, self.python.digest, self.report
         )
         self.done = set(self.start.done)
         self.written = dict(self.start.written)
@@ -158,9 +160,8 @@ class Training:
             done=self.start.done,
             committed=self.start.committed,
         )
-        forced = set(self.job.spec.dvc.force)
         try:
-            for event in run_stages(self.project, self.plan, forced, execution):
+            for event in run_stages(self.project, self.plan, self.job.spec.dvc.force, execution):
                 if isinstance(event, StageStarted):
                     self.report.stage_started(event.name, event.number, event.total)
                 else:
@@ -258,9 +259,8 @@ class Training:
     def _stage_ended(self, event: StageEnded) -> None:
         self.report.stage_ended(event.name, event.state, event.seconds)
         self.progress.stage_ended(event.name, event.state, event.seconds)
-        if event.result is None:
+        if (result := event.result) is None:
             return
-        result = event.result
         self.done.add(event.name)
         self.written |= result.written
         self.loose_metrics |= set(result.metrics)
@@ -276,9 +276,8 @@ class Training:
             self._save_state()
         self.interruption.check()
 
-    def _outs(self, addressings: Collection[str]) -> list[Output]:
-        stages = self.project.stages()
-        return [out for one in stages if one.addressing in addressings for out in one.outs]
+    def _outs(self, names: Collection[str]) -> list[Output]:
+        return [out for one in self.project.stages() if one.addressing in names for out in one.outs]
 
     def _save_state(self) -> None:
         self.state = capture_state(
@@ -290,11 +289,11 @@ class Training:
             done=self.done,
             written=self.written,
             metrics=self.loose_metrics,
+            commit=self.progress.commit,
         )
-        text = self.state.model_dump_json()
-        if text != self._saved:
-            self.run.write_state(text)
-            self._saved = text
-        url = self.project.remote_url()
-        remote = without_userinfo(url)[:1024] if url else None
+        if self.state != self._saved:
+            self.run.require_current()
+            keep_attempt(self.project, self.job.uid, self.state)
+            self._saved = self.state
+        remote = without_userinfo(self.project.remote_url() or "")[:1024] or None
         self.progress.dvc = DVCState(lock_md5=self.state.lock_md5, remote=remote)

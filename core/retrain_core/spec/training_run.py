@@ -229,13 +229,16 @@ class TrainingRunSpec(SpecModel):
     retries: Annotated[int, Field(ge=0, le=10)] = 2
     """Further attempts after a failure of the infrastructure, such as a lost node."""
     outage_tolerance_seconds: Count = 900
-    """How long git, the store or the tracking server may be away, at any step, before the attempt
-    fails. Until then it waits and loses nothing. A laptop waits for seconds only."""
+    """How long git, the store, the tracking server or the package index may be away, at any step,
+    before the run fails; `retries` are not for that. Until then it waits and loses nothing. A
+    laptop waits for seconds only."""
     timeout_seconds: Seconds | None = None
     """How long all attempts may take together, from the first pod on; after Kueue has preempted the
     run, anew."""
     start_timeout_seconds: Seconds | None = None
-    """How long the run may wait until its first pod starts; counts while it has a Job."""
+    """How long the run may wait until its first pod starts; counts while it has a Job. Without it
+    room is waited for without end, and for 30 minutes what somebody has to put right: an image
+    that cannot be pulled, a Secret or claim that is not there."""
     ttl_seconds_after_finished: Count | None = None
     """Deletes the TrainingRun that long after it ended. Can be changed."""
     suspend: bool = False

@@ -11,6 +11,7 @@ from retrain_operator.kube import objects
 from retrain_operator.plan.ended import is_marked, mark, restored
 from retrain_operator.plan.ending import disruption_of, ending_of, failure_of, has_ended
 from retrain_operator.plan.ownership import made_for, owns, recorded_by
+from retrain_operator.plan.starting import not_put_right, not_started_in_time, time_left
 from retrain_operator.plan.status import (
     final,
     generation,
@@ -23,8 +24,6 @@ from retrain_operator.plan.trouble import (
     lost_with_its_node,
     next_look,
     reason_of_refusal,
-    start_awaited,
-    train_is_next,
     trouble,
 )
 from retrain_operator.plan.types import Observed, Plan, Settings, Situation
@@ -218,17 +217,6 @@ def _disrupted_too_often(s: Situation) -> Plan | None:
     return Plan(status=final(s, Reason.EVICTED, message), again=timedelta(0))
 
 
-def _not_started_in_time(s: Situation) -> Plan | None:
-    left = _time_to_start(s)
-    if left is None or left > timedelta(0):
-        return None
-    known = trouble(s.seen, s.now)
-    reason = known.reason if known else Reason.START_DEADLINE_EXCEEDED
-    seconds = s.spec.start_timeout_seconds
-    message = f"the pod did not start within {seconds} s" + (f": {known.message}" if known else "")
-    return Plan(status=final(s, reason, message), again=timedelta(0))
-
-
 def _told_just_now(s: Situation) -> Plan | None:
     if s.seen.written is None:
         return None
@@ -252,7 +240,8 @@ LADDER: tuple[Callable[[Situation], Plan | None], ...] = (
     _suspension,
     _out_of_memory,
     _disrupted_too_often,
-    _not_started_in_time,
+    not_started_in_time,
+    not_put_right,
     _told_just_now,
 )
 
@@ -276,18 +265,4 @@ def _working(s: Situation) -> Plan:
     else:
         status = ongoing(s, Activity.STARTING, "the pod is on its way")
     look = next_look(s.seen, s.now)
-    return Plan(status=status).earlier(look).earlier(_time_to_start(s))
-
-
-def _time_to_start(s: Situation) -> timedelta | None:
-    """What is left of spec.startTimeoutSeconds; None: it does not count (any more).
-
-    It counts by our own clock: what the API says when something began is of another machine's.
-    """
-    seconds = None if s.problem else s.spec.start_timeout_seconds
-    if seconds is None or start_awaited(s.seen) is None:
-        return None
-    pod = s.seen.newest_pod
-    if pod is not None and train_is_next(pod) and trouble(s.seen, s.now) is None:
-        return None
-    return timedelta(seconds=seconds) - max(s.now - (s.seen.awaited or s.now), timedelta(0))
+    return Plan(status=status).earlier(look).earlier(time_left(s))

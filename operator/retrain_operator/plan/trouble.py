@@ -1,14 +1,15 @@
 """What keeps a pod from running, told in words that help."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from retrain_core import names
 from retrain_core.outcome import Reason
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Object
+from retrain_operator.plan import volumes
 from retrain_operator.plan.status import container_status, is_over, terminated
 from retrain_operator.plan.types import Observed
 
@@ -27,19 +28,15 @@ NODE_EXPECTED = timedelta(seconds=60)
 class Trouble:
     reason: Reason
     message: str
+    for_good: bool = False
+    """Whether no waiting ends it: somebody has to put something right."""
 
 
 _PULL = {
     *("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"),
     *("ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed"),
 }
-_CLAIM_MISSING = re.compile(r'persistentvolumeclaim "[^"]*" not found')
 _CONFIG = {"CreateContainerConfigError"}
-_HELD_UP = {
-    "FailedMount": Reason.CONFIG_MISSING,
-    "FailedAttachVolume": Reason.CONFIG_MISSING,
-    "FailedCreatePodSandBox": Reason.CONTAINER_FAILED,
-}
 _CREATE = {"CreateContainerError", "RunContainerError", "CrashLoopBackOff"}
 
 
@@ -54,6 +51,13 @@ def trouble(seen: Observed, now: datetime) -> Trouble | None:
         or _waiting(pod)
         or _held_up(pod, seen.events)
     )
+
+
+def to_be_put_right(seen: Observed, now: datetime) -> str | None:
+    """What somebody has to put something right for: a text that is another one for another pod."""
+    known = trouble(seen, now)
+    pod = seen.newest_pod
+    return objects.uid(pod) if pod is not None and known is not None and known.for_good else None
 
 
 def lost_with_its_node(seen: Observed, now: datetime) -> Trouble | None:
@@ -197,8 +201,9 @@ def _unscheduled(pod: Object) -> Trouble | None:
     if found is None or found["status"] != "False" or found.get("reason") != "Unschedulable":
         return None
     said = str(found.get("message", ""))
-    if _CLAIM_MISSING.search(said):
-        return Trouble(Reason.CONFIG_MISSING, f"the pod waits: {said}")
+    known = volumes.unscheduled(said)
+    if known is not None:
+        return Trouble(known.reason, f"the pod waits: {said}", known.for_good)
     return Trouble(Reason.UNSCHEDULABLE, f"no node takes the pod: {said}")
 
 
@@ -210,21 +215,27 @@ def _waiting(pod: Object) -> Trouble | None:
         if why in _PULL:
             image = status.get("image") or "its image"
             return Trouble(
-                Reason.IMAGE_PULL_FAILED, f"image {image} cannot be pulled: {why}: {said}"
+                Reason.IMAGE_PULL_FAILED,
+                f"image {image} cannot be pulled: {why}: {said}",
+                for_good=True,
             )
         if why in _CONFIG:
-            return Trouble(Reason.CONFIG_MISSING, f"container {container} cannot be made: {said}")
+            message = f"container {container} cannot be made: {said}"
+            return Trouble(Reason.CONFIG_MISSING, message, for_good=True)
         if why in _CREATE:
-            return Trouble(
-                Reason.CONTAINER_FAILED, f"container {container} cannot be started: {why}: {said}"
-            )
+            message = f"container {container} cannot be started: {why}: {said}"
+            return Trouble(Reason.CONTAINER_FAILED, message, for_good=True)
     return None
 
 
 def _held_up(pod: Object, events: Sequence[Object]) -> Trouble | None:
     if not _is_creating(pod):
         return None
-    # The last one only: what was missing for a moment, before the image was pulled, is not now.
     last = events[-1] if events else {}
-    reason = _HELD_UP.get(str(last.get("reason")))
-    return Trouble(reason, f"the pod waits: {last.get('message', '')}") if reason else None
+    said = str(last.get("message", ""))
+    if last.get("reason") == "FailedCreatePodSandBox":
+        return Trouble(Reason.CONTAINER_FAILED, f"the pod waits: {said}")
+    # What was missing for a moment, before the image was pulled, is not now.
+    newest = list(takewhile(lambda event: event.get("reason") in volumes.EVENTS, reversed(events)))
+    known = volumes.not_mounted([str(event.get("message", "")) for event in newest])
+    return Trouble(known.reason, f"the pod waits: {known.said}", known.for_good) if known else None

@@ -61,6 +61,8 @@ class Observed:
     """When this process last wrote its status; None: not that it knew."""
     awaited: datetime | None = None
     """When this process first saw what ``trouble.start_awaited`` names; None: now."""
+    hindered: datetime | None = None
+    """When this process first saw what ``trouble.to_be_put_right`` names; None: now."""
 
     @property
     def status(self) -> Status:

@@ -8,8 +8,8 @@ from retrain_operator.kube.client import KubeClient
 from retrain_operator.kube.objects import TRAINING_RUN, Key, Kind, Object
 from retrain_operator.plan.ladder import plan
 from retrain_operator.plan.schedule.plan import plan_schedule
-from retrain_operator.plan.trouble import start_awaited
-from retrain_operator.plan.types import Observed, Settings
+from retrain_operator.plan.trouble import start_awaited, to_be_put_right
+from retrain_operator.plan.types import Settings
 from retrain_operator.runtime.apply import apply
 from retrain_operator.runtime.apply_schedule import apply_schedule, stop_orphans, tell_schedule
 from retrain_operator.runtime.health import Health
@@ -34,7 +34,8 @@ class Reconciler:
     changed: Callable[[Kind, Object], None]
     """Told of what a look has found to be gone, which the watch may have missed."""
     now: Callable[[], datetime] = utc_now
-    since: Since = field(default_factory=Since)
+    awaited: Since = field(default_factory=Since)
+    hindered: Since = field(default_factory=Since)
     applied: Applied = field(default_factory=Applied)
     foreign: dict[Key, Foreign] = field(default_factory=dict)
 
@@ -44,11 +45,15 @@ class Reconciler:
         now = self.now()
         seen = await observe(self.client, self.store, key, now)
         if seen is None:
-            self.since.of(key, None, now)
+            self.awaited.of(key, None, now)
+            self.hindered.of(key, None, now)
             if known is not None:
                 self.changed(TRAINING_RUN, known)
             return None
-        seen = replace(seen, awaited=self.since.of(key, _awaited(seen), now))
+        open_ = "completionTime" not in seen.status
+        awaited = self.awaited.of(key, start_awaited(seen) if open_ else None, now)
+        hindered = self.hindered.of(key, to_be_put_right(seen, now) if open_ else None, now)
+        seen = replace(seen, awaited=awaited, hindered=hindered)
         decided = plan(seen, self.settings, self.now())
         refusal = await apply(decided, seen, self.client, self.store, self.health)
         if refusal is not None:
@@ -77,7 +82,3 @@ class Reconciler:
             decided = plan_schedule(seen, self.settings, self.now())
         await tell_schedule(decided.status, seen, self.client, self.store, self.health)
         return decided.again
-
-
-def _awaited(seen: Observed) -> str | None:
-    return None if "completionTime" in seen.status else start_awaited(seen)

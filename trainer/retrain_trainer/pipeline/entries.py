@@ -9,6 +9,7 @@ from dvc.config import ConfigError
 from dvc.fs import FileSystem
 
 from retrain_core.outcome import Reason, RunFailed
+from retrain_trainer.patience import Away
 from retrain_trainer.pipeline.errors import store_failure
 from retrain_trainer.pipeline.file_system import file_system
 from retrain_trainer.pipeline.project import Project
@@ -112,6 +113,4 @@ def _with(project: Project, name: str, use: Callable[[FileSystem, str], Answer])
         if failure is None and isinstance(error, (FileNotFoundError, NotADirectoryError)):
             raise
         said = " ".join(str(error).split())[:300] or repr(error)
-        raise failure or RunFailed(
-            Reason.STORE_UNREACHABLE, f"{url} cannot be used: {said}"
-        ) from error
+        raise failure or Away(Reason.STORE_UNREACHABLE, f"{url} cannot be used: {said}") from error

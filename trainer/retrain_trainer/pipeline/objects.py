@@ -121,7 +121,7 @@ def _push(project: Project, name: str, hashes: set[HashInfo]) -> None:
         with transfers(project) as errors:
             result = project.repo.cloud.push(hashes, remote=name)
     except Exception as error:
-        raise store_failure(error, url) or RunFailed(
+        raise store_failure(error, url) or Away(
             Reason.STORE_UNREACHABLE, f"{url}: {error}"
         ) from error
     if result.failed:

@@ -42,7 +42,7 @@ def check_remote(project: Project, name: str, *, write: bool) -> None:
         failure = store_failure(error, url)
         if failure is None:
             text = f"{url} cannot be used: {' '.join(str(error).split())[:300] or repr(error)}"
-            failure = RunFailed(Reason.STORE_UNREACHABLE, text)
+            failure = Away(Reason.STORE_UNREACHABLE, text)
         raise failure from error
 
 

@@ -1,7 +1,7 @@
 """What DVC knows of a run: its lock files, imports and parameters.
 
-Kept with the MLflow run after each stage, so that a later attempt goes on where this one ended,
-and `retrain pull` can bring back exactly this version.
+Kept in the store after each stage, so that a later attempt goes on where this one ended, and as the
+record of a version, so that `retrain pull` can bring back exactly that.
 """
 
 import hashlib
@@ -46,6 +46,8 @@ class PipelineState(BaseModel):
     """Which of them are metrics."""
     updated: bool = False
     """Whether imports were updated."""
+    commit: str | None = None
+    """Of the code."""
 
     pipeline: str | None = None
     """Digest of what dvc.lock records of the stages of the run: what a version is known by."""
@@ -72,6 +74,7 @@ def capture_state(
     done: Collection[str],
     written: Mapping[str, str],
     metrics: Collection[str],
+    commit: str | None,
 ) -> PipelineState:
     """Read the state from the project's files."""
     locks = {str(Path(stage.path).with_suffix(".lock")) for stage in commands(project.stages())}
@@ -85,6 +88,7 @@ def capture_state(
         updated=True,
         written=dict(written),
         metrics=sorted(metrics),
+        commit=commit,
         pipeline=_digest(project, plan, written),
     )
 

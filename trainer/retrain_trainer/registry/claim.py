@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 
 from retrain_trainer.registry.versions import PREFIX, Version
+from retrain_trainer.tags import number_in
 
 CLAIM = f"{PREFIX}/promoting"
 ABANDONED = 24 * 3600
@@ -28,9 +29,10 @@ class Claim:
         """The claim of ``version``'s latest judgement."""
         words = version.tags.get(CLAIM, "").split(" ", 3)
         number, alias, since, judgement = (*words, "", "", "", "")[:4]
-        if not number.isdecimal() or judgement != version.judgement:
+        claimed = number_in(number)
+        if claimed is None or judgement != version.judgement:
             return None
-        return cls(int(number), alias, int(since) if since.isdecimal() else 0)
+        return cls(claimed, alias, number_in(since) or 0)
 
 
 def claim_tag(number: int, alias: str, mine: Version) -> dict[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from retrain_core.verdict.promotion import Turn
+from retrain_trainer.tags import number_in
 
 PREFIX = "retrain.dev"
 JOB_UID = f"{PREFIX}/job-uid"
@@ -99,7 +100,8 @@ class Version:
         A version that is judged again counts as if it were registered then.
         """
         newest, _, _ = self.judgement.partition(" ")
-        return (int(newest), self.number) if newest.isdecimal() else (self.number, 0)
+        again = number_in(newest)
+        return (self.number, 0) if again is None else (again, self.number)
 
     @property
     def model_path(self) -> str | None:

@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
 from retrain_trainer.naming import mlflow_name
+from retrain_trainer.tags import number_in
 from retrain_trainer.tracking import record
 from retrain_trainer.tracking.client import tracking_errors
 from retrain_trainer.tracking.run import TrackedRun
@@ -155,13 +156,12 @@ def _listed(child: Child) -> dict[str, str]:
 
 def _child(run: Run) -> Child:
     tags = dict(run.data.tags)
-    attempt = tags.get(ATTEMPT, "")
     return Child(
         run_id=run.info.run_id,
         name=run.info.run_name or "",
         experiment_id=run.info.experiment_id,
         stage=tags.get(STAGE, ""),
-        attempt=int(attempt) if attempt.isdecimal() else 0,
+        attempt=number_in(tags.get(ATTEMPT, "")) or 0,
         nested=tags.get(PARENT_RUN_ID) != tags.get(PARENT),
         running=run.info.status in ("RUNNING", "SCHEDULED"),
         artifacts=run.info.artifact_uri or "",

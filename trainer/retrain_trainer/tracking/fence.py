@@ -36,12 +36,13 @@ class Fenced:
             return found
 
         def checked(*arguments: Any, **options: Any) -> Any:
-            self._check()
+            self.check()
             return found(*arguments, **options)
 
         return checked
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise RunFailed, Superseded, if the run has the token of another attempt."""
         with tracking_errors(self._tracking_uri):
             held = self._fenced.get_run(self._run_id).data.tags.get(TOKEN)
         if held != self._token:
@@ -60,6 +61,16 @@ class Fenced:
 def fenced(client: MlflowClient, tracking_uri: str, run_id: str, token: str) -> MlflowClient:
     """``client`` as a :class:`Fenced`."""
     return cast(MlflowClient, Fenced(client, tracking_uri, run_id, token))
+
+
+def require_current(client: MlflowClient) -> None:
+    """See that the attempt of ``client``, if it is of one, is still the run's newest.
+
+    Raises:
+        RunFailed: Superseded.
+    """
+    if isinstance(client, Fenced):
+        client.check()
 
 
 def waiting(client: MlflowClient, tracking_uri: str, patience: Patience) -> MlflowClient:

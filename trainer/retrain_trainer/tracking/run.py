@@ -14,9 +14,10 @@ from retrain_core.outcome import Reason
 from retrain_core.redact import without_userinfo
 from retrain_core.result import MAX_LINE, MLflowRun
 from retrain_trainer.job import Job
+from retrain_trainer.tags import number_in
 from retrain_trainer.tracking.client import tracking_errors, values_of
 from retrain_trainer.tracking.experiments import experiment_of
-from retrain_trainer.tracking.fence import TOKEN, fenced
+from retrain_trainer.tracking.fence import TOKEN, fenced, require_current
 from retrain_trainer.tracking.variables import ATTEMPT, PREFIX, Parent
 
 JOB_UID = f"{PREFIX}/job-uid"
@@ -25,7 +26,6 @@ COMMIT = f"{PREFIX}/commit"
 DIRTY = f"{PREFIX}/dirty"
 UNCOMMITTED = f"{PREFIX}/uncommitted"
 REASON = f"{PREFIX}/reason"
-STATE = "retrain/state.json"
 _SHA = re.compile(r"[0-9a-f]{40,64}")
 
 
@@ -53,8 +53,7 @@ class TrackedRun:
     @property
     def attempt(self) -> int:
         """Which attempt at the stages this one is, from 1."""
-        recorded = self.tags.get(ATTEMPT, "")
-        return int(recorded) + 1 if recorded.isdecimal() else 1
+        return (number_in(self.tags.get(ATTEMPT, "")) or 0) + 1
 
     def parent(self, commit: str | None) -> Parent:
         """As the stages are told of it."""
@@ -96,21 +95,13 @@ class TrackedRun:
             self.client.update_run(self.run_id, name=self.name)
             self.client.set_terminated(self.run_id, status)
 
-    def write_state(self, text: str) -> None:
-        """Keep what a later attempt needs."""
-        with tracking_errors(self.tracking_uri):
-            self.client.log_text(self.run_id, text, STATE)
+    def require_current(self) -> None:
+        """See that no other attempt at the run has begun since.
 
-    def read_state(self) -> str | None:
-        """What an earlier attempt has kept."""
-        return read_state(self.client, self.tracking_uri, self.run_id)
-
-
-def read_state(
-    client: MlflowClient, tracking_uri: str, run_id: str, path: str = STATE
-) -> str | None:
-    """The kept state of a run, or None if it has none; at ``path`` that of one of its versions."""
-    return read_artifact(client, tracking_uri, run_id, path)
+        Raises:
+            RunFailed: Superseded.
+        """
+        require_current(self.client)
 
 
 def read_artifact(client: MlflowClient, tracking_uri: str, run_id: str, path: str) -> str | None:
