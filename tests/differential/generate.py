@@ -7,6 +7,8 @@ Left out, as `dvc repro` does by accident what nobody should want:
   laptop they are nowhere that the person would delete them.
 - Stages whose outputs persist do not fail: what a failed attempt has written into one counts for
   nothing here, where `dvc repro` goes on from it.
+- Commands have no two blanks in a row: where dvc.lock folds a long one, DVC reads one of them back
+  and runs the stage each time.
 - What a colleague pushes has ended well.
 - Stages read nothing that they do not declare, and write nothing else.
 """

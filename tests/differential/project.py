@@ -181,7 +181,7 @@ def _program(stage: Stage) -> str:
     item = "$1" if stage.script else "*"
     read = [f"find {dep} -type f" for dep in stage.deps]
     template = f"${{{stage.template}}}" if stage.template and not stage.script else ""
-    seen = f"{stage.name} {stage.salt} {item} {template}".rstrip()
+    seen = " ".join(filter(None, (stage.name, str(stage.salt), template, item)))
     parts = [f"seen=$( ({'; '.join(read)}) | LC_ALL=C sort | xargs cksum; echo {seen}"]
     if stage.params:
         parts[0] += f"; grep -E '^({'|'.join(stage.params)}):' params.yaml"
