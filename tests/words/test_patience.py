@@ -60,7 +60,9 @@ def told() -> list[str]:
 def test_an_outage_shorter_than_is_tolerated_is_waited_for(
     clock: Clock, told: list[str], back: int
 ) -> None:
-    assert made(900, clock, told).through(away_until(clock, back)) == "answer"
+    patience = made(900, clock, told)
+    assert patience.through(away_until(clock, back)) == "answer"
+    assert patience.waits == [f"waited {clock.now:.0f} s, as s3://b cannot be reached"]
     assert clock.now < back + LONGEST_SECONDS
     begun, over = told
     assert begun == "s3://b cannot be reached; waiting for up to 900 s"

@@ -51,7 +51,8 @@ def attempt(
         job, run = start()
         progress.mlflow = run.report()
         progress.commit = run.commit or job.commit
-        return Training(job, run, progress, report, interruption).execute()
+        reason, message = Training(job, run, progress, report, interruption).execute()
+        return reason, "; ".join((message, *job.patience.waits))
 
     ending = outcome_of(work, report, interruption, redact)
     result = progress.result(*ending)

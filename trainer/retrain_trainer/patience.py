@@ -44,6 +44,8 @@ class Patience:
     wait: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
     """A number from 0 to 1: how much of half the delay is left out."""
+    waits: list[str] = field(default_factory=list, init=False)
+    """What has been waited for, in words."""
     _until: float | None = field(default=None, init=False)
     """When the outage that is waited for has lasted too long."""
 
@@ -57,6 +59,7 @@ class Patience:
         """
         outermost = self._until is None
         began: float | None = None
+        why = ""
         delay = FIRST_SECONDS
         try:
             while True:
@@ -71,13 +74,15 @@ class Patience:
                         away.given_up = True
                         raise
                     if began is None:
-                        began = now
+                        began, why = now, away.message
                         self.tell(f"{away.message}; waiting for up to {left:.0f} s")
                     self.wait(min(delay * (1 - self.jitter() / 2), left))
                     delay = min(delay * 2, LONGEST_SECONDS)
                 else:
                     if began is not None:
-                        self.tell(f"it answers again, after {self.clock() - began:.0f} s")
+                        seconds = self.clock() - began
+                        self.tell(f"it answers again, after {seconds:.0f} s")
+                        self.waits.append(f"waited {seconds:.0f} s, as {why}")
                     return answer
         finally:
             if outermost:

@@ -117,7 +117,7 @@ def run_source(pod: Pod) -> int:
         run, token = take_over(_open_run(job))
         progress.mlflow = run.report()
         progress.commit = prepare_source(job, run, pod.repository, secret, report)
-        pod.hand_over(Attempt(run.run_id, token, progress.commit))
+        pod.hand_over(Attempt(run.run_id, token, progress.commit, job.patience.waits))
         return Reason.TRAINED, ""
 
     with Interruption().handled() as interruption:
@@ -139,6 +139,7 @@ def run_train(pod: Pod) -> int:
         job = pod.job(report.warn)
         forget_choices(os.environ)
         if (begun := pod.attempt()) is not None:
+            job.patience.waits.extend(begun.waits)
             return job, job.patience.through(lambda: continue_attempt(_client(job), job, begun))
         return job, take_over(_open_run(job))[0]
 

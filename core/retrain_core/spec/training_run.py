@@ -230,8 +230,8 @@ class TrainingRunSpec(SpecModel):
     """Further attempts after a failure of the infrastructure, such as a lost node."""
     outage_tolerance_seconds: Count = 900
     """How long git, the store, the tracking server or the package index may be away, at any step,
-    before the run fails; `retries` are not for that. Until then it waits and loses nothing. A
-    laptop waits for seconds only."""
+    before the run fails; `retries` are not for that. Until then it waits and loses nothing;
+    the log tells of it, and the status once the run has ended. A laptop waits for seconds only."""
     timeout_seconds: Seconds | None = None
     """How long all attempts may take together, from the first pod on; after Kueue has preempted the
     run, anew."""

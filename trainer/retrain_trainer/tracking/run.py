@@ -3,7 +3,7 @@
 import re
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -121,6 +121,8 @@ class Attempt:
     run_id: str
     token: str
     commit: str | None
+    waits: Sequence[str] = ()
+    """What was waited for, in words."""
 
 
 def take_over(run: TrackedRun) -> tuple[TrackedRun, str]:
