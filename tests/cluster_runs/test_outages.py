@@ -16,6 +16,7 @@ AWAY_SECONDS = float(os.environ.get("RETRAIN_OUTAGE_SECONDS", "600"))
 WAITS = "waiting for up to"
 AGAIN = "it answers again"
 Behind = Callable[[str], tuple[Team, Gate]]
+pytestmark = pytest.mark.timeout(AWAY_SECONDS + 900)
 
 
 @pytest.fixture
