@@ -33,9 +33,9 @@ FROM_POD = """
 ## When it has ended
 
 `Succeeded` is `True` where the exit code is 0, else `False`, and `completionTime` is set. The exit
-code is that of `retrain run`, of `retrain submit --wait`, and of the pod. *Retry* says whether the
-same run may succeed when tried again unchanged; after such a reason there is another pod, up to
-`spec.retries` times.
+code is that of `retrain run`, of `retrain submit --wait`, and of the pod. *Retry* says whether
+there is another pod at once, up to `spec.retries` times; a server that was away has been waited for
+already, by `spec.outageToleranceSeconds`.
 
 | reason | exit code | retry | what to do |
 |---|---:|---|---|"""

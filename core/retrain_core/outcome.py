@@ -28,7 +28,13 @@ class Outcome:
     def succeeded(self) -> bool:
         return self.exit_code == 0
 
+    @property
+    def passes(self) -> bool:
+        """Whether it may go well another time: at once, or when a server is back."""
+        return self.retry or self.reason in _AWAY
 
+
+_AWAY = {Reason.SOURCE_UNREACHABLE, Reason.STORE_UNREACHABLE, Reason.TRACKING_UNREACHABLE}
 _ROWS = (
     Outcome(Reason.TRAINED, 0, False, "Nothing to do."),
     Outcome(

@@ -50,8 +50,7 @@ def is_away(door: Gate) -> None:
 
 def told(team: Team, run: Object, container: str) -> list[str]:
     """What the run's only pod has said about waiting."""
-    (pod,) = team.kubectl.list("pods", f"retrain.dev/run={run['metadata']['name']}")
-    log = team.kubectl("logs", pod["metadata"]["name"], "--container", container)
+    log = team.kubectl("logs", run["status"]["podName"], "--container", container)
     return [line for line in log.splitlines() if WAITS in line or AGAIN in line]
 
 

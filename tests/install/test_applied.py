@@ -60,9 +60,9 @@ def test_applied_again_nothing_changes(applied: Kubectl) -> None:
 def test_pod_security_lets_every_pod_in(applied: Kubectl) -> None:
     waiting = "--for=create"
     for name in ("git", "mlflow", "s3", "start-iris"):
-        applied("wait", waiting, "-n", NAMESPACE, "pod", "-l", f"app={name}", "--timeout=60s")
+        applied("wait", waiting, "-n", NAMESPACE, "pod", "-l", f"app={name}", "--timeout=180s")
     operator = "app.kubernetes.io/component=operator"
-    applied("wait", waiting, "-n", "retrain-system", "pod", "-l", operator, "--timeout=60s")
+    applied("wait", waiting, "-n", "retrain-system", "pod", "-l", operator, "--timeout=180s")
 
 
 @pytest.mark.parametrize("server_side", [False, True], ids=["client-side", "server-side"])

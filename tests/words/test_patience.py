@@ -14,6 +14,10 @@ from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.attempt import outcome_of
 from retrain_trainer.interrupt import Interrupted, Interruption
 from retrain_trainer.patience import LONGEST_SECONDS, Away, Patience
+from retrain_trainer.pipeline.champion import (
+    NotComparableError,
+    lasting_failures_not_comparable,
+)
 from retrain_trainer.pipeline.errors import stage_failure, store_failure
 from retrain_trainer.report import LogReporter
 from retrain_trainer.tracking.client import patient
@@ -220,3 +224,11 @@ def test_a_full_disk_is_no_outage() -> None:
 def test_a_stage_that_ends_with_143_by_itself_has_failed() -> None:
     failure = stage_failure("train", StageCmdFailedError("python train.py", 143), "")
     assert failure.reason is Reason.STAGE_FAILED
+
+
+@pytest.mark.parametrize("failure", [Away, RunFailed])
+def test_a_store_that_stays_away_is_no_verdict_on_the_champion(failure: type[RunFailed]) -> None:
+    with pytest.raises(failure), lasting_failures_not_comparable():
+        raise failure(Reason.STORE_UNREACHABLE, "s3://b cannot be reached")
+    with pytest.raises(NotComparableError), lasting_failures_not_comparable():
+        raise failure(Reason.STORE_DENIED, "s3://b refuses us")

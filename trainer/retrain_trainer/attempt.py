@@ -45,16 +45,18 @@ def attempt(
     ``write`` gets the result before that, which takes a while where the server is away.
     """
     run: TrackedRun | None = None
+    waits: list[str] = []
 
     def work() -> tuple[Reason, str]:
-        nonlocal run
+        nonlocal run, waits
         job, run = start()
+        waits = job.patience.waits
         progress.mlflow = run.report()
         progress.commit = run.commit or job.commit
-        reason, message = Training(job, run, progress, report, interruption).execute()
-        return reason, "; ".join((message, *job.patience.waits))
+        return Training(job, run, progress, report, interruption).execute()
 
     ending = outcome_of(work, report, interruption, redact)
+    ending = ending._replace(message="; ".join((ending.message, *map(redact, waits))))
     result = progress.result(*ending)
     write(result)
     if run is not None:

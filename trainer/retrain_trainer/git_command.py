@@ -16,7 +16,6 @@ from pathlib import Path
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_core.spec import GitSource
-from retrain_trainer.certificates import distrust
 from retrain_trainer.git_answers import Answer, last_answer, traced
 from retrain_trainer.patience import Away
 from retrain_trainer.refusal import is_passing
@@ -37,7 +36,10 @@ DENIED = re.compile(
     r"returned error: 40[13]|Host key verification failed|access denied|terminal prompts disabled",
     re.IGNORECASE,
 )
-
+_DISTRUST = re.compile(
+    r"SSL certificate problem|server( certificate)? verification failed", re.IGNORECASE
+)
+"""Of OpenSSL and of GnuTLS."""
 _TRUST = (
     "Mount the certificate of the server's authority by spec.pod.volumes and volumeMounts, and name"
     " its file in GIT_SSL_CAINFO by spec.pod.env."
@@ -145,8 +147,8 @@ class Git:
             return self.no_revision(self.source.revision)
         if status == 404 or (status is None and NOT_FOUND.search(stderr)):
             return RunFailed(Reason.SOURCE_NOT_FOUND, f"{self.shown} does not exist: {text}")
-        if status is None and (why := distrust(self.source.url, self.env)):
-            said = f"{self.shown} has a certificate that is not trusted: {why}"
+        if status is None and _DISTRUST.search(stderr):
+            said = f"{self.shown} has a certificate that is not trusted: {text}"
             return RunFailed(Reason.SOURCE_UNREACHABLE, said, _TRUST)
         cut_off = done.asked and (status is None or status < 300)
         return (Away if cut_off else RunFailed)(

@@ -42,7 +42,7 @@ def stored_model(project: Project, model: Output, md5: str, target: Path) -> boo
         objects.fetch(project, [other])
         _copy_object(other, target)
     except RunFailed as failure:
-        if failure.outcome.retry:
+        if failure.outcome.passes:
             raise
         return False
     except (DvcException, OSError):
@@ -64,11 +64,12 @@ def _copy_object(out: Output, target: Path) -> None:
 
 
 @contextmanager
-def _lasting_failures_not_comparable() -> Iterator[None]:
+def lasting_failures_not_comparable() -> Iterator[None]:
+    """What passes is raised as it is: a server that is away says nothing of the champion."""
     try:
         yield
     except RunFailed as failure:
-        if failure.outcome.retry:
+        if failure.outcome.passes:
             raise
         raise NotComparableError(failure.message) from failure
     except (DvcException, OSError, ValueError) as error:
@@ -76,7 +77,7 @@ def _lasting_failures_not_comparable() -> Iterator[None]:
         raise NotComparableError(f"{type(error).__name__}: {said}") from error
 
 
-@_lasting_failures_not_comparable()
+@lasting_failures_not_comparable()
 def measure(
     project: Project,
     evaluation: Evaluation,

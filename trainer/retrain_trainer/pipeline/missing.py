@@ -43,7 +43,7 @@ def _decisive(troubles: list[RunFailed]) -> RunFailed | None:
     stores = [failure for failure in troubles if failure.reason.startswith("Store")]
     return min(
         stores,
-        key=lambda failure: (not isinstance(failure, Away), not failure.outcome.retry),
+        key=lambda failure: (not isinstance(failure, Away), not failure.outcome.passes),
         default=None,
     )
 
