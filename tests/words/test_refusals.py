@@ -15,6 +15,7 @@ from mlflow.exceptions import MlflowException, RestException
 from retrain_core.outcome import Reason
 from retrain_trainer.memory import kills
 from retrain_trainer.pipeline.errors import stage_failure, store_failure
+from retrain_trainer.refusal import lasts
 from retrain_trainer.registry.mlflow_registry import _quoted
 from retrain_trainer.tracking.client import tracking_address
 from retrain_trainer.tracking.failure import failure_of, unusable
@@ -197,3 +198,18 @@ def test_the_kernel_counts_what_it_kills(case: str, tmp_path: Any) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"{text}\n")
     assert kills(tmp_path) == count
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (s3("AuthorizationHeaderMalformed", 400), True),
+        (s3("PermanentRedirect", 301), True),
+        (ValueError("Invalid endpoint: minio:9000"), True),
+        (OSError(errno.EIO, "Input/output error"), False),
+        (s3("InternalError", 500), False),
+    ],
+    ids=repr,
+)
+def test_what_a_store_will_say_again_is_not_waited_for(error: Exception, expected: bool) -> None:
+    assert lasts(error) is expected

@@ -130,6 +130,9 @@ def _make(folder: Path, project: Path, requirements: str, base: PythonEnvironmen
         _call([*install, "-r", requirements], project)
     except RunFailed as failure:
         away = index_away(included_files(project / requirements), _variables())
+        if away is not None:
+            # The index may have nothing to do with it.
+            away.message = f"{away.message}; {failure.message}"
         raise away or failure from None
     if of_user:
         take_over_scripts(folder, Path(base.bin))

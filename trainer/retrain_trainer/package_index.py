@@ -26,7 +26,7 @@ _SECONDS = 10
 def index_away(requirements: Iterable[Path], variables: Mapping[str, str]) -> Away | None:
     """The first index named by the files or by uv's ``variables`` that is away; None: none is."""
     texts = [path.read_text(errors="replace") for path in requirements if path.is_file()]
-    if variables.get("UV_OFFLINE") or any(map(_NONE.search, texts)):
+    if variables.get("UV_OFFLINE") or variables.get("UV_NO_INDEX") or any(map(_NONE.search, texts)):
         return None
     for url in _indexes(texts, variables):
         if (why := _why_away(url)) is not None:

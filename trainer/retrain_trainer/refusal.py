@@ -90,6 +90,15 @@ def refusal(error: BaseException) -> tuple[Refusal, BaseException] | None:
     return None
 
 
+def lasts(error: BaseException) -> bool:
+    """Whether an error of no known kind ends alike each time: a status that says no, or a client
+    that does not take what it was given."""
+    statuses = (_status(cause) or 0 for cause in causes(error))
+    return isinstance(error, (ValueError, TypeError, LookupError)) or any(
+        300 <= status < 500 for status in statuses
+    )
+
+
 def no_space(error: BaseException) -> bool:
     """Whether a disk of ours is full."""
     return any(isinstance(cause, OSError) and cause.errno in _FULL for cause in causes(error))

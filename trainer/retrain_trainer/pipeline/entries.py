@@ -14,6 +14,7 @@ from retrain_trainer.pipeline.errors import store_failure
 from retrain_trainer.pipeline.file_system import file_system
 from retrain_trainer.pipeline.project import Project
 from retrain_trainer.pipeline.remote import one_try
+from retrain_trainer.refusal import lasts
 
 Answer = TypeVar("Answer")
 _UNLISTED = ("http", "https")
@@ -113,4 +114,6 @@ def _with(project: Project, name: str, use: Callable[[FileSystem, str], Answer])
         if failure is None and isinstance(error, (FileNotFoundError, NotADirectoryError)):
             raise
         said = " ".join(str(error).split())[:300] or repr(error)
-        raise failure or Away(Reason.STORE_UNREACHABLE, f"{url} cannot be used: {said}") from error
+        unknown = RunFailed if lasts(error) else Away
+        text = f"{url} cannot be used: {said}"
+        raise failure or unknown(Reason.STORE_UNREACHABLE, text) from error

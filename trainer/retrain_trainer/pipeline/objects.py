@@ -19,6 +19,7 @@ from retrain_trainer.pipeline.fetch import contents, fetch, holds, in_cache
 from retrain_trainer.pipeline.project import Project
 from retrain_trainer.pipeline.remote import check_remote, transfers, trouble_in
 from retrain_trainer.pipeline.routes import read_from, write_to
+from retrain_trainer.refusal import lasts
 
 __all__ = ["available", "complete", "fetch", "in_cache", "place", "push", "unsaved"]
 
@@ -121,7 +122,8 @@ def _push(project: Project, name: str, hashes: set[HashInfo]) -> None:
         with transfers(project) as errors:
             result = project.repo.cloud.push(hashes, remote=name)
     except Exception as error:
-        raise store_failure(error, url) or Away(
+        unknown = RunFailed if lasts(error) else Away
+        raise store_failure(error, url) or unknown(
             Reason.STORE_UNREACHABLE, f"{url}: {error}"
         ) from error
     if result.failed:
