@@ -2,7 +2,7 @@
 
 import math
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from promotion.racing import METRIC, Entry, Quality, Racer, Schedule, Store, race
@@ -198,8 +198,24 @@ def store_measured_on_all(before: float | None) -> Store:
     return store
 
 
+def entry(data: str, today: float | None, tomorrow: float | None, yesterday: float | None) -> Entry:
+    return Entry({"today": today, "tomorrow": tomorrow, "yesterday": yesterday}, data)
+
+
 @many
 @given(st.one_of(st.none(), VALUES), entries(*DATA), POLICIES, SCHEDULES)
+# Two on the same data began with different champions, and would move the alias for ever.
+@example(
+    0.6,
+    [
+        entry("today", 0.6, 0.5, 0.5),
+        entry("tomorrow", 0.5, 0.6, None),
+        entry("yesterday", 0.5, 0.5, 0.5),
+        entry("tomorrow", None, 0.5, 0.6),
+    ],
+    Promotion(metric=METRIC, goal="Minimize"),
+    Schedule(turns=[0, 1, 2, 3], quantum=8),
+)
 def test_racers_with_different_data_leave_a_champion_that_the_last_of_them_stands_by(
     before: float | None, racing: list[Entry], policy: Promotion, schedule: Schedule
 ) -> None:

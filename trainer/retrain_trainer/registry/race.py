@@ -80,10 +80,13 @@ class Race:
         self.versions = {version.number: version for version in self.registry.versions()}
         if any(self._respect_hand(alias) for alias in self._aliases):
             return self.look()
-        known = {self.base, self.mine.number, *(rival.number for rival in self.rivals())}
-        if held not in known and not self._gives_way(held):
+        if held not in self._known() and not self._gives_way(held):
             self.base = held
         return held
+
+    def _known(self) -> set[int | None]:
+        """The versions that are judged."""
+        return {self.base, self.mine.number, *(rival.number for rival in self.rivals())}
 
     def to_beat(self) -> tuple[Score | None, str]:
         """The version to beat, and why it has no metric.
@@ -132,13 +135,17 @@ class Race:
     def overtaker(self) -> int | None:
         """The champion of a training later than mine, on other data: its judgement counts.
 
-        That may have been over before this race began.
+        That may have been over before this race began. On the same data both find the same
+        champion, unless the later one has found one in this race that mine does not know.
         """
         claiming = [v for v in self.versions.values() if self._claim_of(v) is not None]
         last = max(claiming, key=lambda version: version.turn, default=self.mine)
-        if last.turn <= self.mine.turn or self.comparable(last):
+        if last.turn <= self.mine.turn:
             return None
-        return self._claim_of(last)
+        found = self._claim_of(last)
+        if self.comparable(last) and (not self._in_race(last) or found in self._known()):
+            return None
+        return found
 
     def claim(self, number: int) -> None:
         tags = claim_tag(number, self.alias, self.mine)
