@@ -68,8 +68,9 @@ class Looks:
 
         seconds = self._setting.shares.take() if self._setting.shares else None
         try:
+            most = self._room
             with limit(seconds):
-                seen = self._look(trigger, lambda part: size(made(part)) <= self._room)
+                seen = self._look(trigger, lambda part: size(made(part)) <= most)
             evidence = made(seen)
         except Overtime:
             said = f"took longer than {seconds:.0f} s, its share of the check's time"

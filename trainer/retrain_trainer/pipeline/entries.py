@@ -9,12 +9,10 @@ from dvc.config import ConfigError
 from dvc.fs import FileSystem
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_trainer.patience import Away
-from retrain_trainer.pipeline.errors import store_failure
+from retrain_trainer.pipeline.errors import store_failure, unknown_failure
 from retrain_trainer.pipeline.file_system import file_system
 from retrain_trainer.pipeline.project import Project
 from retrain_trainer.pipeline.remote import one_try
-from retrain_trainer.refusal import lasts
 
 Answer = TypeVar("Answer")
 _UNLISTED = ("http", "https")
@@ -114,6 +112,5 @@ def _with(project: Project, name: str, use: Callable[[FileSystem, str], Answer])
         if failure is None and isinstance(error, (FileNotFoundError, NotADirectoryError)):
             raise
         said = " ".join(str(error).split())[:300] or repr(error)
-        unknown = RunFailed if lasts(error) else Away
         text = f"{url} cannot be used: {said}"
-        raise failure or unknown(Reason.STORE_UNREACHABLE, text) from error
+        raise failure or unknown_failure(error, text) from error

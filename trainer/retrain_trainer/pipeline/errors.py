@@ -26,7 +26,7 @@ from dvc.utils.strictyaml import YAMLSyntaxError, YAMLValidationError
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.patience import Away
 from retrain_trainer.pipeline.file_system import package_of
-from retrain_trainer.refusal import Refusal, causes, local_refusal, no_space, refusal
+from retrain_trainer.refusal import Refusal, causes, lasts, local_refusal, no_space, refusal
 
 _KILLED = (-9, 137)
 _BY_CTRL_C = (-2, 130)
@@ -155,6 +155,11 @@ def store_failure(error: BaseException, url: str = "the store") -> RunFailed | N
     kind, cause = found
     failure = Away if kind is Refusal.UNREACHABLE else RunFailed
     return failure(_OF_STORE[kind], f"{url} {kind.value}: {_said(cause)}")
+
+
+def unknown_failure(error: BaseException, text: str) -> RunFailed:
+    """Of a store whose error ``store_failure`` does not know: waited for unless it lasts."""
+    return (RunFailed if lasts(error) else Away)(Reason.STORE_UNREACHABLE, text)
 
 
 def _invalid(message: str) -> RunFailed:

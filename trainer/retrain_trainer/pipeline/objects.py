@@ -14,12 +14,11 @@ from dvc_data.hashfile.hash_info import HashInfo
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.patience import Away
-from retrain_trainer.pipeline.errors import store_failure
+from retrain_trainer.pipeline.errors import store_failure, unknown_failure
 from retrain_trainer.pipeline.fetch import contents, fetch, holds, in_cache
 from retrain_trainer.pipeline.project import Project
 from retrain_trainer.pipeline.remote import check_remote, transfers, trouble_in
 from retrain_trainer.pipeline.routes import read_from, write_to
-from retrain_trainer.refusal import lasts
 
 __all__ = ["available", "complete", "fetch", "in_cache", "place", "push", "unsaved"]
 
@@ -122,10 +121,7 @@ def _push(project: Project, name: str, hashes: set[HashInfo]) -> None:
         with transfers(project) as errors:
             result = project.repo.cloud.push(hashes, remote=name)
     except Exception as error:
-        unknown = RunFailed if lasts(error) else Away
-        raise store_failure(error, url) or unknown(
-            Reason.STORE_UNREACHABLE, f"{url}: {error}"
-        ) from error
+        raise store_failure(error, url) or unknown_failure(error, f"{url}: {error}") from error
     if result.failed:
         if (trouble := trouble_in(errors, url)) is not None:
             raise trouble

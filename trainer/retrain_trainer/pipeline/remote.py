@@ -16,11 +16,10 @@ from dvc.fs import FileSystem, RemoteMissingDepsError
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_trainer.patience import Answer, Away
-from retrain_trainer.pipeline.errors import store_failure
+from retrain_trainer.pipeline.errors import store_failure, unknown_failure
 from retrain_trainer.pipeline.file_system import file_system, is_versioned, package_of
 from retrain_trainer.pipeline.project import Output, Project
 from retrain_trainer.pipeline.routes import write_to
-from retrain_trainer.refusal import lasts
 
 
 def check_remote(project: Project, name: str, *, write: bool) -> None:
@@ -43,7 +42,7 @@ def check_remote(project: Project, name: str, *, write: bool) -> None:
         failure = store_failure(error, url)
         if failure is None:
             text = f"{url} cannot be used: {' '.join(str(error).split())[:300] or repr(error)}"
-            failure = (RunFailed if lasts(error) else Away)(Reason.STORE_UNREACHABLE, text)
+            failure = unknown_failure(error, text)
         raise failure from error
 
 
