@@ -129,6 +129,25 @@ def test_what_a_stage_writes_with_a_dvc_yaml_of_its_own_as_dvclive_does_is_of_th
     assert (restored.ran, restored.metrics) == ([], {"score": 3})
 
 
+def test_parameters_that_a_stage_writes_for_people_as_dvclive_does_come_back_with_its_result(
+    stranger: Make,
+) -> None:
+    team = stranger(
+        LOOSE
+        | {
+            "dvc.yaml": LOOSE["dvc.yaml"]
+            .replace("metrics:", "params: [params.yaml, live/params.yaml]\nmetrics:", 1)
+            .replace("mkdir -p live;", "mkdir -p live; cp params.yaml live/params.yaml;")
+        }
+    )
+    first = team.run("--set", "w=3")
+    assert "do not name" not in first.text
+    assert team.run().metrics == {"score": 2}
+    restored = team.run("--set", "w=3")
+    assert (restored.ran, restored.metrics) == ([], {"score": 3})
+    assert team.made("live/params.yaml") == "w: 3\n"
+
+
 def test_a_metrics_file_inside_a_folder_output_is_of_the_run(stranger: Make) -> None:
     team = stranger(
         {

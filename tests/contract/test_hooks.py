@@ -13,6 +13,7 @@ import pytest
 from dvc.config import Config
 from dvc.repo import Repo, lock_repo
 from dvc.repo.metrics.show import _collect_top_level_metrics
+from dvc.repo.params.show import _collect_top_level_params
 from dvc.repo.reproduce import _reproduce_stage
 from dvc.stage.cache import StageCache, _get_cache_hash
 from dvc.stage.loader import StageLoader
@@ -75,11 +76,14 @@ def test_an_entry_of_dvc_lock_gives_a_stage_its_hashes(project: Path) -> None:
     assert not stage.changed_stage()
 
 
-def test_metrics_and_plots_of_dvc_yaml_that_are_no_outputs_are_known(project: Path) -> None:
-    text = "metrics: [live/m.json]\nplots: [live/p.csv, {id: {x: s, y: {live/q.csv: v}}}]\n"
+def test_metrics_plots_and_parameters_of_dvc_yaml_that_are_no_outputs_are_known(
+    project: Path,
+) -> None:
+    text = "params: [live/params.yaml]\nmetrics: [live/m.json]\nplots: [live/p.csv, {id: {x: s, y: {live/q.csv: v}}}]\n"
     (project / "dvc.yaml").write_text(text)
     repo = Repo(str(project))
     assert list(_collect_top_level_metrics(repo)) == ["live/m.json"]
+    assert list(_collect_top_level_params(repo)) == ["live/params.yaml"]
     ((file, plots),) = repo.index._plots.items()
     assert Path(file).name == "dvc.yaml"
     assert plots == ["live/p.csv", {"id": {"x": "s", "y": {"live/q.csv": "v"}}}]

@@ -1,4 +1,5 @@
-"""Metrics and plots that dvc.yaml names though they are no outputs, as DVCLive writes them.
+"""Metrics, plots and parameters that dvc.yaml names though no stage has them as outputs or
+parameters, as DVCLive writes them.
 
 DVC neither removes nor restores such a file. It says something of this run only if a stage of this
 run wrote it; what a stage wrote is kept with the stage's result and restored with it.
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from dvc.output import Output
 from dvc.repo.metrics.show import _collect_top_level_metrics
+from dvc.repo.params.show import _collect_top_level_params
 from dvc.stage import PipelineStage
 from dvc_data.hashfile.hash_info import HashInfo
 
@@ -69,6 +71,12 @@ def _loose_paths(project: Project) -> Iterator[Path]:
         path = Path(project.repo.root_dir, file)
         inner = [item for item in path.rglob("*") if item.is_file()] if path.is_dir() else [path]
         yield from (item for item in inner if not _is_output(item, produced))
+    # What a stage reads is the run's own: `--set` has written it.
+    read = {dep.fs_path for stage in project.repo.index.stages for dep in stage.deps}
+    for file in _collect_top_level_params(project.repo):
+        path = Path(project.repo.root_dir, file)
+        if str(path) not in read and not _is_output(path, produced):
+            yield path
 
 
 def _plot_sources(project: Project) -> Iterator[str]:
