@@ -236,7 +236,7 @@ ONLY = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def runs(server: Server) -> Server:
     """A server that has a run with every field and one with none but its source."""
     complete = complete_run()
