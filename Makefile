@@ -102,8 +102,12 @@ cluster-down: .venv-dev ## End it and leave nothing behind
 	@PYTHONPATH=tests python -m cluster down
 
 .PHONY: images
-images: .venv-dev ## Build both images as archives below dist/
+images: ## Build both images as archives below dist/
 	scripts/images --output dist
+
+.PHONY: kind-load
+kind-load: images ## Build both images and load them into the kind cluster `retrain`
+	kind load image-archive --name retrain dist/operator.tar dist/trainer.tar
 
 .PHONY: clean
 clean: ## Remove what these targets have made here

@@ -12,14 +12,6 @@ from servers.binaries import locked
 
 CHART = Path(__file__).parents[2] / "charts" / "retrain"
 NAMESPACE = "retrain-system"
-IMAGES = {
-    "image.registry": "localhost",
-    "image.repository": "retrain-operator",
-    "image.tag": "test",
-    "trainer.image.registry": "localhost",
-    "trainer.image.repository": "retrain-trainer",
-    "trainer.image.tag": "test",
-}
 
 
 class HelmFailed(Exception):
@@ -63,8 +55,8 @@ def install(cluster: Cluster, kubectl: Kubectl, build: Callable[[], Images]) -> 
 
 
 def upgrade(kubectl: Kubectl, **values: str) -> str:
-    """`helm upgrade --install`, with ``values`` besides the images; keys have `__` for dots."""
-    given = IMAGES | {key.replace("__", "."): value for key, value in values.items()}
+    """`helm upgrade --install` with ``values``; their keys have `__` for dots."""
+    given = {key.replace("__", "."): value for key, value in values.items()}
     settings = [part for key, value in given.items() for part in ("--set", f"{key}={value}")]
     return helm(
         kubectl,

@@ -79,7 +79,11 @@ def test_an_entry_of_dvc_lock_gives_a_stage_its_hashes(project: Path) -> None:
 def test_metrics_plots_and_parameters_of_dvc_yaml_that_are_no_outputs_are_known(
     project: Path,
 ) -> None:
-    text = "params: [live/params.yaml]\nmetrics: [live/m.json]\nplots: [live/p.csv, {id: {x: s, y: {live/q.csv: v}}}]\n"
+    text = """
+params: [live/params.yaml]
+metrics: [live/m.json]
+plots: [live/p.csv, {id: {x: s, y: {live/q.csv: v}}}]
+"""
     (project / "dvc.yaml").write_text(text)
     repo = Repo(str(project))
     assert list(_collect_top_level_metrics(repo)) == ["live/m.json"]

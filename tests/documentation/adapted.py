@@ -1,6 +1,6 @@
 """KIND/NAME...: filters manifests of the demo into what a cluster without a way out can run.
 
-Nothing comes from a registry: images are those that were loaded. The named objects are left out.
+Nothing comes from a registry: the S3 server's image is one of ours. The named objects are left out.
 """
 
 import re
@@ -9,7 +9,6 @@ import sys
 import yaml
 
 IMAGES = {
-    r"ghcr\.io/retrain-dev/(retrain-\w+):[\w.]+": r"localhost/\1:test",
     r"ghcr\.io/versity/(versitygw):\S+": r"localhost/\1:test",
 }
 

@@ -25,7 +25,7 @@ from install.demo import NAMESPACE, Demo
 from install.lua import health
 from install.program_image import write_program_image
 from install.rendering import HELM, MANIFESTS, kubectl
-from servers.binaries import versitygw_binary
+from servers.binaries import cache_folder, versitygw_binary
 from servers.fixtures import requirements
 from servers.process import free_port
 
@@ -43,25 +43,22 @@ OWN = [
 ]
 MANIFEST = "iris.yaml"
 HEALTH = MANIFESTS / "argocd/resource_customizations/retrain.dev/TrainingRun/health.lua"
-CHART_IMAGES = (
-    "--set image.registry=localhost --set image.repository=retrain-operator --set image.tag=test"
-    " --set trainer.image.registry=localhost --set trainer.image.repository=retrain-trainer"
-    " --set trainer.image.tag=test"
-)
 GATEWAY = "localhost/versitygw:test"
 
 
 @pytest.fixture
 def cluster(images: Images, tmp_path: Path) -> Iterator[LocalCluster]:
-    """An empty one, with the images that it would pull elsewhere."""
+    """An empty one, with the image that it would pull elsewhere.
+
+    Those of ours are built by now: `make kind-load` takes them from the cache.
+    """
     name = f"documentation-{os.getpid()}"
     with requirements(), ExitStack() as stack:
         program = versitygw_binary()
         cluster = up(name, owner=os.getpid())
         stack.callback(down, name)
         gateway = write_program_image(tmp_path / "s3.tar", GATEWAY, program, "versitygw")
-        for archive in (images.operator, images.trainer, gateway):
-            cluster.load_image(archive)
+        cluster.load_image(gateway)
         yield cluster
 
 
@@ -73,12 +70,29 @@ def checkout(published: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.timeout(SECONDS)
 def test_the_demo_trains_twice_and_after_it_retrain_is_installed_used_and_removed(
-    cluster: LocalCluster, checkout: Path, home: dict[str, str]
+    cluster: LocalCluster, checkout: Path, home: dict[str, str], tmp_path: Path
 ) -> None:
     """One after the other: a second cluster would cost as much as the commands."""
     environment = home | {"KUBECONFIG": str(cluster.kubeconfig)}
-    on_kind(cluster, checkout, environment)
+    loading = {
+        "PATH": f"{like_kind(cluster, tmp_path / 'bin')}:{home['PATH']}",
+        "RETRAIN_CACHE": str(cache_folder()),
+    }
+    on_kind(cluster, checkout, environment | loading)
     on_ones_own(checkout, environment)
+
+
+def like_kind(cluster: LocalCluster, folder: Path) -> Path:
+    """A folder with a `kind` that loads archives into ``cluster``, whatever name it is given."""
+    folder.mkdir()
+    script = folder / "kind"
+    load = shlex.join([sys.executable, "-m", "cluster", "load", "--name", cluster.facts.name])
+    script.write_text(
+        '#!/bin/sh -e\n[ "$1 $2 $3" = "load image-archive --name" ]\nshift 4\n'
+        f'PYTHONPATH={shlex.quote(str(Path(__file__).parents[1]))} exec {load} "$@"\n'
+    )
+    script.chmod(0o755)
+    return folder
 
 
 def on_kind(cluster: LocalCluster, checkout: Path, environment: Mapping[str, str]) -> None:
@@ -131,8 +145,7 @@ def on_ones_own(checkout: Path, environment: Mapping[str, str]) -> None:
             "https://s3.example.com": f"http://s3.{NAMESPACE}:7070",
             "=key ": f"={keys['AWS_ACCESS_KEY_ID']} ",
             "=secret": f"={keys['AWS_SECRET_ACCESS_KEY']}",
-            "helm install retrain charts/retrain": f"{HELM.binary()} install retrain"
-            f" charts/retrain {CHART_IMAGES}",
+            "helm install": f"{HELM.binary()} install",
             "helm uninstall": f"{HELM.binary()} uninstall",
             "examples/iris/trainingrun.yaml": MANIFEST,
         },

@@ -18,7 +18,7 @@ SECONDS = 3600
 
 @dataclass(frozen=True)
 class Images:
-    """OCI archives of localhost/retrain-operator:test and localhost/retrain-trainer:test."""
+    """Archives of both, under the names that chart and manifests have for them."""
 
     operator: Path
     trainer: Path

@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib.metadata import version
 
 import pytest
 
@@ -14,7 +15,7 @@ USER = "65532:65532"
 
 def test_the_operator_image_starts_the_operator(images: Images) -> None:
     archive = Archive(images.operator)
-    assert archive.name == "localhost/retrain-operator:test"
+    assert archive.name == f"ghcr.io/retrain-dev/retrain-operator:{version('retrain-k8s')}"
     assert archive.config["User"] == USER
     assert archive.config["Entrypoint"] == [
         *("/opt/operator/bin/python", "-P", "-m", "retrain_operator")
@@ -24,7 +25,7 @@ def test_the_operator_image_starts_the_operator(images: Images) -> None:
 
 def test_the_trainer_image_has_the_users_python_first_and_starts_nothing(images: Images) -> None:
     archive = Archive(images.trainer)
-    assert archive.name == "localhost/retrain-trainer:test"
+    assert archive.name == f"ghcr.io/retrain-dev/retrain-trainer:{version('retrain-k8s')}"
     assert archive.config["User"] == USER
     assert "Entrypoint" not in archive.config
     assert archive.environment["PATH"] == "/opt/user/bin:/usr/local/bin:/usr/bin:/bin"

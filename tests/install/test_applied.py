@@ -101,7 +101,16 @@ def test_one_operator_becomes_two_and_can_be_rolled_back_to_one(
         assert live["spec"]["replicas"] == deployment["spec"]["replicas"]
         assert live["spec"]["strategy"] == deployment["spec"]["strategy"]
         again = applied(
-            "apply", *flags, "-n", namespace, "-f", "-", "--dry-run=server", "-o", "yaml", stdin=text
+            "apply",
+            *flags,
+            "-n",
+            namespace,
+            "-f",
+            "-",
+            "--dry-run=server",
+            "-o",
+            "yaml",
+            stdin=text,
         )
         assert yaml.safe_load(again)["spec"] == live["spec"]
 
