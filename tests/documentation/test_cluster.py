@@ -36,10 +36,10 @@ OWN = [
     ("quickstart.md", "Give a namespace its credentials"),
     ("quickstart.md", "Train"),
     ("troubleshooting.md", "Where to look"),
-    ("quickstart.md", "See what a manifest becomes"),
+    ("quickstart.md", "Preview the generated Job"),
     ("quickstart.md", "Stop a run"),
     ("quickstart.md", "From CI"),
-    ("quickstart.md", "Take it away"),
+    ("quickstart.md", "Uninstall"),
 ]
 MANIFEST = "iris.yaml"
 HEALTH = MANIFESTS / "argocd/resource_customizations/retrain.dev/TrainingRun/health.lua"
