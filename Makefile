@@ -30,7 +30,7 @@ test: .venv-dev ## Run what a change can break; servers that tests need are buil
 test-all: .venv-dev ## Run every test: whole tables, each trigger on a node, the tests' own servers
 	@$(PREPARE)
 	cd examples/iris && pytest -q
-	RETRAIN_DIFFERENTIAL_CASES=500 $(PYTEST)
+	RETRAIN_DIFFERENTIAL_CASES=500 RETRAIN_EXAMPLES=10 $(PYTEST)
 
 # One lane; `pytest -m LANE` runs all of it.
 .PHONY: test-unit test-api test-stores test-node test-bed

@@ -56,8 +56,11 @@ class Laptop:
         )
         return done.stdout
 
-    def forge_record(self, version: str, **parts: dict[str, str]) -> None:
-        """Give a version of `toy` another record, in MLflow and in the store: with those texts."""
+    def forge_record(self, version: str, **parts: dict[str, str]) -> str:
+        """Give a version of `toy` another record, in MLflow and in the store: with those texts.
+
+        Returns the digest of the one it had.
+        """
         client = MlflowClient(f"sqlite:///{self.project}/.retrain/mlflow/mlflow.db")
         digest = client.get_model_version("toy", version).tags["retrain.dev/record"]
         folder = self.project / ".retrain/remote/retrain/records"
@@ -68,6 +71,11 @@ class Laptop:
         forged = hashlib.sha256(text.encode()).hexdigest()
         (folder / f"{forged}.json").write_text(text)
         client.set_model_version_tag("toy", version, "retrain.dev/record", forged)
+        return digest
+
+    def set_record(self, version: str, digest: str) -> None:
+        client = MlflowClient(f"sqlite:///{self.project}/.retrain/mlflow/mlflow.db")
+        client.set_model_version_tag("toy", version, "retrain.dev/record", digest)
 
     def dvc(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "dvc", *arguments, "--quiet"]

@@ -10,6 +10,7 @@ from retrain_core.spec import Promotion
 from retrain_trainer.registry.alias import AliasRecord
 from retrain_trainer.registry.race import MANUAL_ALIAS
 from retrain_trainer.registry.versions import DECISION, PROMOTED, WITHDRAWN, Model
+from support.examples import examples
 
 VALUES = st.sampled_from([0.5, 0.6, 0.65, 0.7, 0.72, 0.75, 0.8, 0.9, math.nan])
 SCHEDULES = st.builds(
@@ -26,7 +27,7 @@ POLICIES = st.builds(
 )
 DATA = ("today", "tomorrow", "yesterday")
 CRASHES = st.one_of(st.none(), st.integers(0, 60))
-many = settings(max_examples=400, deadline=None)
+many = settings(max_examples=examples(100), deadline=None)
 
 
 def entries(

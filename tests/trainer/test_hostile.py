@@ -42,6 +42,7 @@ def test_sigterm_before_the_work_has_begun_is_told_as_cancelled(world: World) ->
     assert "Traceback" not in ended.output
 
 
+@pytest.mark.exhaustive
 def test_sigterm_while_the_champion_is_evaluated_leaves_no_process(
     make_world: MakeWorld, tmp_path: Path
 ) -> None:
@@ -118,7 +119,11 @@ def test_a_line_without_end_fills_neither_memory_nor_log(make_world: MakeWorld) 
 
 @pytest.mark.parametrize(
     ("tag", "alias"),
-    [("v1", "release-v1"), ("latest", "release-latest"), ("team/1.0+b", "release-team-1-0-b")],
+    [
+        pytest.param("v1", "release-v1", marks=pytest.mark.exhaustive),
+        pytest.param("latest", "release-latest", marks=pytest.mark.exhaustive),
+        ("team/1.0+b", "release-team-1-0-b"),
+    ],
 )
 def test_any_git_tag_can_be_a_release(world: World, tag: str, alias: str) -> None:
     pods = world.pods()

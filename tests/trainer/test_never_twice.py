@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from retrain_core.outcome import Reason
 from support.pods import Ended
 from support.toy import EVALUATE
@@ -36,6 +38,7 @@ def test_a_repository_whose_lock_is_committed_trains_a_change_once_and_then_rest
     assert world.ran() == ["train", "evaluate"]
 
 
+@pytest.mark.exhaustive
 def test_the_run_after_a_failed_one_and_after_a_corrected_metric_trains_nothing_again(
     world: World,
 ) -> None:

@@ -121,7 +121,10 @@ def before_all(world: World, which: str, how: str, step: str) -> None:
             assert world.ran() == ["prepare", "train", "evaluate"]
 
 
-@pytest.mark.parametrize(("which", "how"), [("S3", "refused"), ("MLflow", "503")])
+@pytest.mark.parametrize(
+    ("which", "how"),
+    [("S3", "refused"), pytest.param("MLflow", "503", marks=pytest.mark.exhaustive)],
+)
 def test_a_stage_that_ended_during_an_outage_is_not_run_again(
     world: World, which: str, how: str
 ) -> None:

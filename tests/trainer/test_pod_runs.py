@@ -50,6 +50,7 @@ def kill_in_the_middle(pods: Pods, wait: Path) -> None:
     wait.unlink()
 
 
+@pytest.mark.exhaustive
 def test_the_chain_from_commit_to_alias_is_on_the_servers(world: World) -> None:
     pods = world.pods()
     source = pods.source()
@@ -103,7 +104,13 @@ def test_a_repository_is_fetched_over_ssh_with_a_deploy_key(
     trained(pods.run())
 
 
-@pytest.mark.parametrize("lock_in_git", [False, True], ids=["no dvc.lock", "dvc.lock in git"])
+@pytest.mark.parametrize(
+    "lock_in_git",
+    [
+        pytest.param(False, id="no dvc.lock"),
+        pytest.param(True, id="dvc.lock in git", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_after_a_kill_in_the_middle_only_what_had_not_ended_runs(
     world: World, lock_in_git: bool
 ) -> None:
@@ -157,6 +164,7 @@ def test_a_kill_between_registration_and_promotion_adds_no_second_version(world:
     assert world.ran() == ["prepare", "train", "evaluate"]
 
 
+@pytest.mark.exhaustive
 def test_sigterm_ends_the_stage_and_leaves_nothing_locked(world: World) -> None:
     pods = world.pods()
     assert pods.source().code == 0
@@ -208,6 +216,7 @@ def test_pull_in_a_new_clone_brings_the_same_bytes(world: World, tmp_path: Path)
     assert hashlib.md5(lock).hexdigest() == version.tags["retrain.dev/dvc-lock-md5"]
 
 
+@pytest.mark.exhaustive
 def test_a_run_with_nothing_to_do_adds_no_version(world: World) -> None:
     trained(world.pods().run())
     ended = world.pods().run()
@@ -226,6 +235,7 @@ def _runs(world: World) -> int:
     return len(client.search_runs([experiment.experiment_id])) if experiment else 0
 
 
+@pytest.mark.exhaustive
 def test_what_a_stage_reads_without_naming_it_is_there_in_each_run(world: World) -> None:
     """In the first pod `prepare` ran; in the second it does not."""
     undeclared = DVC_YAML.replace("deps: [src/train.py, src/common.py, data/processed.csv]", DEPS)

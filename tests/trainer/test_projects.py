@@ -67,6 +67,7 @@ def nested_files() -> dict[str, str]:
     return files
 
 
+@pytest.mark.exhaustive
 def test_a_repository_that_never_heard_of_mlflow_in_a_subfolder(make_world: MakeWorld) -> None:
     world = make_world({f"projects/ml/{path}": text for path, text in nested_files().items()})
     spec = world.spec(
@@ -101,6 +102,7 @@ def test_a_repository_that_never_heard_of_mlflow_in_a_subfolder(make_world: Make
     assert again.result.reason is Reason.UP_TO_DATE, again
 
 
+@pytest.mark.exhaustive
 def test_new_data_upstream_is_trained_on_and_the_champion_measured_on_it(world: World) -> None:
     trained(world.pods().run())
     world.repository.commit({"upstream/raw.csv": "3\n3\n", "params.yaml": "train:\n  lr: 0.4\n"})
@@ -169,6 +171,7 @@ json.dump({"score": lr * sum(rows("data/raw.csv"))}, open("models/eval.json", "w
     assert world.client().get_model_version_by_alias(world.name, "champion").version == "2"
 
 
+@pytest.mark.exhaustive
 def test_another_environment_runs_every_stage_again(world: World) -> None:
     first = trained(world.pods().run())
     assert first.result.mlflow is not None
@@ -186,6 +189,7 @@ def test_another_environment_runs_every_stage_again(world: World) -> None:
     assert ended.result.model.version == "2"
 
 
+@pytest.mark.exhaustive
 def test_a_rollback_by_hand_is_respected(world: World) -> None:
     for rate in (0.5, 0.8):
         trained(world.pods(world.spec(dvc={"params": {"train.lr": rate}})).run())
@@ -237,6 +241,7 @@ def test_racing_processes_leave_the_best_champion(world: World) -> None:
     )
 
 
+@pytest.mark.exhaustive
 def test_manual_promotion_names_a_challenger_and_leaves_the_champion(world: World) -> None:
     trained(world.pods().run())
     model = {"name": world.name, "promotion": {"metric": "score", "mode": "Manual"}}
