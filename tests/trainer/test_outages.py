@@ -92,7 +92,8 @@ def during_training(world: World, which: str, how: str) -> None:
         with held_in_train(world, pods) as (process, go_on):
             ended = away_for_a_while(pods, process, door, how, go_on)
         assert ended.result.reason is Reason.TRAINED, ended
-        assert "; waited " in ended.result.message
+        # One that was silent for less than a client bears has not been away.
+        assert "; waited " in ended.result.message or how == "silent"
         assert world.ran() == ["prepare", "train", "evaluate"]
         assert len(world.client().search_model_versions(f"name='{world.name}'")) == 1
 
