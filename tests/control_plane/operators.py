@@ -78,6 +78,12 @@ class Operator:
     async def ready(self) -> None:
         await self._serves("readyz", 200)
 
+    async def listed(self, seconds: float) -> None:
+        """Until every object has been listed, however many there are."""
+        async with asyncio.timeout(seconds):
+            while (await self.http("readyz"))[0] != 200:
+                await asyncio.sleep(1)
+
     async def healthy(self) -> None:
         await self._serves("healthz", 200)
 

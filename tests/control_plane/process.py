@@ -111,6 +111,13 @@ class OperatorProcess:
         assert code is not None
         return code
 
+    def peak(self) -> int:
+        """The most bytes that were resident at once."""
+        status = Path(f"/proc/{self._started.pid}/status").read_text()
+        found = re.search(r"^VmHWM:\s+([0-9]+) kB$", status, re.MULTILINE)
+        assert found
+        return int(found[1]) * 1024
+
     async def port(self) -> int:
         """Of /healthz."""
         await until(lambda: LISTENING.search(self.log) or not self.alive, "the operator listens")
