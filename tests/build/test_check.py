@@ -131,7 +131,7 @@ def test_what_is_known_is_part_of_what_it_was_made_from() -> None:
     assert len(hashes) == 3
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(specs())
 def test_it_passes_pod_security_whatever_the_run_says(spec: dict[str, Any]) -> None:
     without = {key: value for key, value in spec.items() if key not in ("suspend", "cancel")}

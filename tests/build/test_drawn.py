@@ -15,7 +15,7 @@ from support.pod_security import violations
 
 OWNER = Owner("iris", "ml", "0a1b", "v1.2")
 TRAINER = TrainerSettings("registry.example.com/retrain-trainer:0.1.0")
-EVERY = settings(max_examples=100, deadline=None, suppress_health_check=[*HealthCheck])
+EVERY = settings(max_examples=100, suppress_health_check=[*HealthCheck])
 OURS = {
     "RETRAIN_JOB_UID": {
         "fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/controller-uid']"}

@@ -140,7 +140,7 @@ def independent_psi(before: list[float], now: list[float]) -> float:
 many = st.lists(st.floats(-1e6, 1e6), min_size=12, max_size=80)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(many, st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=60))
 def test_a_score_is_that_of_the_raw_data(before: list[float], now: list[float]) -> None:
     cuts = np.quantile(before, [n / 10 for n in range(1, 10)])
@@ -152,7 +152,7 @@ def test_a_score_is_that_of_the_raw_data(before: list[float], now: list[float]) 
     assert compared(before, now).psi == pytest.approx(independent_psi(before, now), abs=1e-9)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.sampled_from(["a", "b", "c", None]), min_size=4, max_size=60),
     st.lists(st.sampled_from(["a", "b", "d", None]), min_size=1, max_size=60),
@@ -185,7 +185,7 @@ cells = st.one_of(
 columns = st.lists(cells, min_size=1, max_size=20)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(columns, columns)
 def test_whatever_the_cells_are_there_is_an_outcome_and_a_finite_score(
     before: list[Any], now: list[Any]

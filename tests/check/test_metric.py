@@ -148,7 +148,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(["vector", "scalar", "matrix"]), json_values)
 def test_whatever_the_result_is_it_is_a_value_or_told(kind: str, result: Any) -> None:
     with suppress(NotSeen):

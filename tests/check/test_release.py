@@ -156,7 +156,7 @@ class Checks:
         self.trained += [cause.tag.name for cause in verdict.causes if cause.tag]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.integers(0, 300), st.lists(st.integers(0, 60), max_size=4), st.sampled_from([1, 2, 5, 16])
 )

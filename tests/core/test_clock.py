@@ -37,7 +37,7 @@ moments = (st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)) | st.sampled
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(expressions, moments, st.sampled_from(ZONES))
 def test_it_is_the_first_minute_that_another_implementation_takes_for_due(
     expression: str, after: datetime, zone: str

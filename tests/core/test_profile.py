@@ -98,7 +98,7 @@ numbers = st.lists(st.none() | st.floats(-1e9, 1e9) | st.integers(-5, 5), max_si
 categories = st.lists(st.none() | st.text(max_size=3), max_size=60)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(numbers)
 def test_shares_of_bins_sum_to_1_and_the_json_has_no_nan(values: list[float | None]) -> None:
     found = column(values, "float64")
@@ -108,7 +108,7 @@ def test_shares_of_bins_sum_to_1_and_the_json_has_no_nan(values: list[float | No
     assert found["edges"] == sorted(set(found["edges"]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(categories)
 def test_shares_of_categories_sum_to_1_and_the_json_has_no_nan(values: list[str | None]) -> None:
     found = column(values, "object")

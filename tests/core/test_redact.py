@@ -46,7 +46,7 @@ SECRETS = st.text(CHARACTERS, min_size=MIN_SECRET, max_size=30).filter(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.dictionaries(st.sampled_from(NAMES), SECRETS, min_size=1, max_size=4),
     st.lists(TEXTS, min_size=1, max_size=4),
@@ -61,7 +61,7 @@ def test_the_value_of_a_variable_named_like_a_secret_never_appears(
     assert secret.strip() not in redacted
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(SECRETS, min_size=2, max_size=4), TEXTS)
 def test_no_line_of_a_secret_of_several_lines_appears(lines: list[str], text: str) -> None:
     redact = redactor(["\n".join(lines)])
@@ -74,7 +74,7 @@ def test_no_line_of_a_secret_of_several_lines_appears(lines: list[str], text: st
 word = st.text(string.ascii_letters + string.digits + "-._~!$&(),;=%+@", min_size=1, max_size=20)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(["https", "s3", "postgresql+psycopg2", "HTTP"]), word, word)
 def test_user_and_password_of_a_url_are_taken_out(scheme: str, user: str, password: str) -> None:
     url = f"{scheme}://{user}:{password}@host.example.com/path?x=1#y"
@@ -172,7 +172,7 @@ def test_a_secret_quoted_for_a_url_is_masked(quoted: Callable[[str], str]) -> No
     assert redactor([secret])(f"GET /?token={quoted(secret)}&x=1") == f"GET /?token={MASK}&x=1"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=20), st.text(string.ascii_letters, min_size=12), st.binary(max_size=20))
 def test_a_secret_is_masked_in_the_base64_of_whatever_it_stands_in(
     before: bytes, secret: str, after: bytes

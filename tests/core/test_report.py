@@ -68,7 +68,7 @@ def test_a_message_of_ours_is_whole_beside_four_injected_containers() -> None:
     assert POD_BYTES // (2 + 4) >= BUDGET
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(REPORTS)
 def test_every_report_fits_and_leaves_out_the_last_triggers_and_says_how_many(
     report: Report,
@@ -82,7 +82,7 @@ def test_every_report_fits_and_leaves_out_the_last_triggers_and_says_how_many(
     assert len(read.triggers) + read.left_out == len(named)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(REPORTS)
 def test_what_is_told_of_a_trigger_is_as_it_was_seen_but_for_words_and_scores(
     report: Report,
@@ -96,7 +96,7 @@ def test_what_is_told_of_a_trigger_is_as_it_was_seen_but_for_words_and_scores(
             assert told.drift in (seen.drift, seen.drift.model_copy(update={"scores": []}))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(REPORTS, st.data())
 def test_a_report_that_was_cut_is_none(report: Report, data: st.DataObject) -> None:
     text = report.dump().encode()
@@ -104,7 +104,7 @@ def test_a_report_that_was_cut_is_none(report: Report, data: st.DataObject) -> N
     assert parse_report(text[:kept].decode(errors="replace")) is None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.integers(0, 2048), min_size=1, max_size=8))
 def test_looks_that_keep_to_their_room_leave_nothing_out(wanted: list[int]) -> None:
     seen: list[Evidence] = []

@@ -89,7 +89,7 @@ LARGEST = Result(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(results)
 def test_every_result_fits_a_termination_message_and_can_be_read_back(result: Result) -> None:
     text = result.dump()
@@ -99,7 +99,7 @@ def test_every_result_fits_a_termination_message_and_can_be_read_back(result: Re
     assert (read.reason, read.commit) == (result.reason, result.commit)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(results)
 def test_a_result_that_fits_is_not_shortened(result: Result) -> None:
     whole = result.dump(limit=10_000_000)
@@ -109,7 +109,7 @@ def test_a_result_that_fits_is_not_shortened(result: Result) -> None:
         assert parse(result.dump()) == result
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(results, st.data())
 def test_a_result_that_was_cut_is_none(result: Result, data: st.DataObject) -> None:
     text = result.dump()
@@ -146,7 +146,7 @@ def test_a_limit_too_small_for_anything_ends_all_the_same() -> None:
     assert json.loads(LARGEST.dump(limit=10))["commit"] == LARGEST.commit
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.binary(max_size=200).map(lambda raw: raw.decode(errors="replace")) | st.text())
 def test_reading_arbitrary_text_never_raises(text: str) -> None:
     read = parse(text)
@@ -166,7 +166,7 @@ anything = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(anything)
 def test_reading_arbitrary_json_never_raises(content: object) -> None:
     read = parse(json.dumps(content))

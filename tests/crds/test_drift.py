@@ -186,7 +186,6 @@ def explained(detail: ErrorDetails) -> bool:
 
 DRAWING = settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 

@@ -333,7 +333,6 @@ def test_a_schedule_can_be_changed_in_every_field(server: Server) -> None:
 
 @settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(st.data())

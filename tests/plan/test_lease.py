@@ -168,7 +168,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=200, suppress_health_check=[*HealthCheck])
 @given(
     STEPS,
     st.lists(st.tuples(st.floats(-1e6, 1e6), st.integers(-9999, 9999)), min_size=2, max_size=2),

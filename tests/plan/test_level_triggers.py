@@ -80,7 +80,7 @@ def test_a_run_whose_start_could_not_be_written_down_is_waited_for_by_nobody() -
     assert "started" not in life.told("quality")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data())
 def test_a_level_that_stays_bad_never_has_two_runs_at_once_nor_in_a_cooldown(
     draw: st.DataObject,

@@ -186,8 +186,19 @@ STILL = (
             NOT_MOUNTED,
         ),
         ([("FailedMount", STILL)], Reason.VOLUME_UNAVAILABLE, STILL),
+        (
+            [("FailedMount", NOT_MOUNTED), ("FailedAttachVolume", IN_USE)],
+            Reason.VOLUME_UNAVAILABLE,
+            IN_USE,
+        ),
     ],
-    ids=["in use", "in use, the kubelet waits", "missing, the kubelet waits", "unknown"],
+    ids=[
+        "in use",
+        "in use, the kubelet waits",
+        "missing, the kubelet waits",
+        "unknown",
+        "was missing, now in use",
+    ],
 )
 def test_a_volume_that_another_node_has_is_told_as_that(
     events: list[tuple[str, str]], reason: Reason, said: str

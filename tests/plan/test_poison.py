@@ -18,7 +18,7 @@ from retrain_operator.plan.schedule.types import Check, Situation
 from seen import DATA, DRIFT, QUALITY, RELEASE, metric, tag
 
 TRIGGERS = (RELEASE, DATA, DRIFT, QUALITY)
-EVERY = settings(max_examples=60, deadline=None, suppress_health_check=[*HealthCheck])
+EVERY = settings(max_examples=60, suppress_health_check=[*HealthCheck])
 
 NUMBERS = st.sampled_from([-1, 0, 1, 5, 2**31, 2**53, 2**53 + 1, 10**19, 10**400, 1e308, None])
 TEXTS = st.sampled_from(

@@ -17,7 +17,7 @@ from retrain_operator.plan.ladder import plan
 from retrain_operator.plan.types import Refusal
 from retrain_operator.runtime.trim import trimmed
 
-EVERY = settings(max_examples=100, deadline=None, suppress_health_check=[*HealthCheck])
+EVERY = settings(max_examples=100, suppress_health_check=[*HealthCheck])
 
 
 @EVERY
@@ -163,7 +163,7 @@ def test_a_refused_job_is_told_and_not_created_in_the_same_look(
     assert ("completionTime" in decided.status) == refusal.invalid
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[*HealthCheck])
+@settings(max_examples=200, suppress_health_check=[*HealthCheck])
 @given(messages(), messages(), st.sampled_from([(), (complete(),), (failed(),)]))
 def test_nothing_that_user_code_writes_as_its_last_words_breaks_a_status(
     source: str, train: str, conditions: tuple[Object, ...]

@@ -124,7 +124,7 @@ def test_allow_waits_for_nothing() -> None:
     assert len(life.active) == 2
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data())
 def test_each_tag_trains_once_wherever_passes_end_and_whatever_checks_know(
     draw: st.DataObject,

@@ -275,6 +275,19 @@ def test_a_mount_that_is_missing_ends_the_run_after_half_an_hour() -> None:
     assert (told["status"], told["reason"]) == ("False", Reason.CONFIG_MISSING)
 
 
+def test_an_image_that_is_being_pulled_again_ends_no_run_until_that_fails_too() -> None:
+    pulling = an_event("Pulling", 'Pulling image "trainer:1"')
+    failed = an_event("Failed", "Error: ErrImagePull")
+    pod = a_pod("the pull of its image is put off", age=3600)
+    world = World(a_run(BOUND), a_job(), [pod], [failed, pulling], hindered=1800)
+    decided = world.plan()
+    assert condition(decided.status)["status"] == "Unknown"
+    assert decided.again is not None
+    assert timedelta(0) < decided.again <= timedelta(minutes=5)
+    ended = replace(world, events=[pulling, failed]).plan()
+    assert condition(ended.status)["reason"] == Reason.IMAGE_PULL_FAILED
+
+
 @pytest.mark.parametrize("state", WAIT_FOR_ROOM)
 def test_room_is_waited_for_without_end(state: str) -> None:
     pod = a_pod(state, age=10**6)

@@ -329,7 +329,7 @@ def test_a_run_that_only_says_it_is_a_record_changes_nothing() -> None:
 # History and concurrency.
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.sampled_from(["Trained", "UpToDate", "StageFailed", None]), max_size=12),
     st.integers(0, 4),

@@ -106,7 +106,7 @@ def test_a_version_whose_measure_is_unknown_is_not_compared_by_its_number() -> N
     assert racer.decision.reason == "ChampionNotComparable"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(VALUES, min_size=1, max_size=3),
     st.lists(st.tuples(VALUES, CRASHES), min_size=1, max_size=2),

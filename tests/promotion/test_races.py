@@ -27,7 +27,7 @@ POLICIES = st.builds(
 )
 DATA = ("today", "tomorrow", "yesterday")
 CRASHES = st.one_of(st.none(), st.integers(0, 60))
-many = settings(max_examples=examples(100), deadline=None)
+many = settings(max_examples=examples(100))
 
 
 def entries(

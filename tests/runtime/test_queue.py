@@ -221,7 +221,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(steps, st.integers(1, 4))
 def test_no_key_is_at_two_workers_and_none_is_forgotten(
     chosen: list[tuple[str, str]], workers: int
@@ -266,7 +266,7 @@ def test_no_key_is_at_two_workers_and_none_is_forgotten(
     assert seen == added
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from("abcd"), max_size=40), st.integers(0, 40))
 def test_tenants_take_turns_however_many_keys_one_of_them_has(
     tenants: list[str], later: int

@@ -45,11 +45,21 @@ def test_a_clock_that_somebody_keeps_on_changing_is_put_right_once_a_minute(
 
 
 def test_what_is_awaited_counts_from_when_it_was_first_seen_and_anew_when_it_is_another() -> None:
-    since = Since()
+    minutes = 0
+    since = Since(lambda: minutes * 60.0)
     looks = [("a", 0, 0), ("a", 1, 0), ("b", 2, 2), ("b", 3, 2), (None, 4, None), ("b", 5, 5)]
-    for what, at, expected in looks:
+    for what, minutes, expected in looks:
         first = None if expected is None else NOW + expected * MINUTE
-        assert since.of(KEY, what, NOW + at * MINUTE) == first
+        assert since.of(KEY, what, NOW + minutes * MINUTE) == first
+
+
+def test_what_is_awaited_counts_though_somebody_sets_the_clock() -> None:
+    seconds = 0.0
+    since = Since(lambda: seconds)
+    since.of(KEY, "a", NOW)
+    seconds = 60.0
+    for set_by in (timedelta(days=1), timedelta(days=-1)):
+        assert since.of(KEY, "a", NOW + set_by) == NOW + set_by - MINUTE
 
 
 plain = st.recursive(

@@ -218,7 +218,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(steps)
 def test_whatever_was_missed_or_came_late_a_listing_puts_right(
     chosen: list[tuple[str, str]],

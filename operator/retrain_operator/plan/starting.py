@@ -5,7 +5,14 @@ from datetime import datetime, timedelta
 
 from retrain_core.outcome import Reason
 from retrain_operator.plan.status import final
-from retrain_operator.plan.trouble import start_awaited, to_be_put_right, train_is_next, trouble
+from retrain_operator.plan.trouble import (
+    EVENTS_AGAIN_AT_LAST,
+    pulls_again,
+    start_awaited,
+    to_be_put_right,
+    train_is_next,
+    trouble,
+)
 from retrain_operator.plan.types import Plan, Situation
 
 TO_PUT_RIGHT = timedelta(minutes=30)
@@ -27,7 +34,7 @@ def not_started_in_time(s: Situation) -> Plan | None:
 def not_put_right(s: Situation) -> Plan | None:
     """Room, a quota or a queue is waited for without end; what is missing or wrong is not."""
     left, known = _time_to_put_right(s), trouble(s.seen, s.now)
-    if left is None or left > timedelta(0) or known is None:
+    if left is None or left > timedelta(0) or known is None or pulls_again(s.seen):
         return None
     minutes = _since(s.seen.hindered, s) // timedelta(minutes=1)
     message = f"the pod could not start for {minutes} minutes: {known.message}"
@@ -36,7 +43,8 @@ def not_put_right(s: Situation) -> Plan | None:
 
 def time_left(s: Situation) -> timedelta | None:
     """Until the first of both rules has something to say."""
-    left = (_time_to_start(s), _time_to_put_right(s))
+    to_put_right = EVENTS_AGAIN_AT_LAST if pulls_again(s.seen) else _time_to_put_right(s)
+    left = (_time_to_start(s), to_put_right)
     return min((each for each in left if each is not None), default=None)
 
 

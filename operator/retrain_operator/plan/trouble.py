@@ -1,7 +1,6 @@
 """What keeps a pod from running, told in words that help."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
 
@@ -11,7 +10,7 @@ from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Object
 from retrain_operator.plan import volumes
 from retrain_operator.plan.status import container_status, is_over, terminated
-from retrain_operator.plan.types import Observed
+from retrain_operator.plan.types import Observed, PodProblem
 
 POD_EXPECTED = timedelta(seconds=5)
 """A Job has a pod by then, or its events say why not."""
@@ -24,14 +23,6 @@ NODE_EXPECTED = timedelta(seconds=60)
 """A deleted pod is gone that long after its grace period, or nobody on its node listens."""
 
 
-@dataclass(frozen=True)
-class Trouble:
-    reason: Reason
-    message: str
-    for_good: bool = False
-    """Whether no waiting ends it: somebody has to put something right."""
-
-
 _PULL = {
     *("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"),
     *("ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed"),
@@ -40,7 +31,7 @@ _CONFIG = {"CreateContainerConfigError"}
 _CREATE = {"CreateContainerError", "RunContainerError", "CrashLoopBackOff"}
 
 
-def trouble(seen: Observed, now: datetime) -> Trouble | None:
+def trouble(seen: Observed, now: datetime) -> PodProblem | None:
     """What hinders the newest attempt; None: nothing that is known."""
     pod = seen.newest_pod
     if pod is None or is_over(pod):
@@ -57,10 +48,20 @@ def to_be_put_right(seen: Observed, now: datetime) -> str | None:
     """What somebody has to put something right for: a text that is another one for another pod."""
     known = trouble(seen, now)
     pod = seen.newest_pod
-    return objects.uid(pod) if pod is not None and known is not None and known.for_good else None
+    return (
+        objects.uid(pod) if pod is not None and known is not None and known.needs_action else None
+    )
 
 
-def lost_with_its_node(seen: Observed, now: datetime) -> Trouble | None:
+def pulls_again(seen: Observed) -> bool:
+    """Whether an image is being pulled right now: of a second pull only the events tell."""
+    pod = seen.newest_pod
+    if pod is None or not _pull_failed(pod) or not seen.events:
+        return False
+    return seen.events[-1].get("reason") == "Pulling"
+
+
+def lost_with_its_node(seen: Observed, now: datetime) -> PodProblem | None:
     """That the node of the newest attempt says nothing any more; None: not that it is known."""
     pod = seen.newest_pod
     if pod is None or is_over(pod):
@@ -74,7 +75,7 @@ def lost_with_its_node(seen: Observed, now: datetime) -> Trouble | None:
         said = f"node {node}, on which pod {objects.name(pod)} runs, no longer reports"
     else:
         return None
-    return Trouble(Reason.NODE_LOST, said)
+    return PodProblem(Reason.NODE_LOST, said)
 
 
 def subject_of_events(seen: Observed, now: datetime) -> Object | None:
@@ -83,7 +84,7 @@ def subject_of_events(seen: Observed, now: datetime) -> Object | None:
     if pod is None or is_over(pod):
         return seen.job if _pod_is_due(seen, now) else None
     late = now - objects.created(pod) >= VOLUMES_EXPECTED
-    return pod if late and _is_creating(pod) else None
+    return pod if (late and _is_creating(pod)) or _pull_failed(pod) else None
 
 
 def next_look(seen: Observed, now: datetime) -> timedelta | None:
@@ -168,7 +169,7 @@ def _marked_not_ready(pod: Object) -> bool:
     return by_itself and objects.condition(pod, "ContainersReady") is not None
 
 
-def _without_pod(seen: Observed, now: datetime) -> Trouble | None:
+def _without_pod(seen: Observed, now: datetime) -> PodProblem | None:
     """Why there is no (further) pod. After a failure the Job lets time pass: that is no trouble."""
     since = _without_since(seen)
     if since is None or now - since < POD_EXPECTED:
@@ -181,7 +182,7 @@ def _without_pod(seen: Observed, now: datetime) -> Trouble | None:
     if not refused:
         return None
     said = str(refused[-1].get("message", ""))
-    return Trouble(reason_of_refusal(said), f"no pod can be created: {said}")
+    return PodProblem(reason_of_refusal(said), f"no pod can be created: {said}")
 
 
 def reason_of_refusal(said: str) -> Reason:
@@ -196,46 +197,49 @@ def _last_seen(event: Object) -> datetime:
     return objects.moment(found) or objects.created(event)
 
 
-def _unscheduled(pod: Object) -> Trouble | None:
+def _unscheduled(pod: Object) -> PodProblem | None:
     found = objects.any_condition(pod, "PodScheduled")
     if found is None or found["status"] != "False" or found.get("reason") != "Unschedulable":
         return None
     said = str(found.get("message", ""))
-    known = volumes.unscheduled(said)
-    if known is not None:
-        return Trouble(known.reason, f"the pod waits: {said}", known.for_good)
-    return Trouble(Reason.UNSCHEDULABLE, f"no node takes the pod: {said}")
+    return volumes.unscheduled(said) or PodProblem(
+        Reason.UNSCHEDULABLE, f"no node takes the pod: {said}"
+    )
 
 
-def _waiting(pod: Object) -> Trouble | None:
+def _pull_failed(pod: Object) -> bool:
+    known = _waiting(pod)
+    return known is not None and known.reason is Reason.IMAGE_PULL_FAILED
+
+
+def _waiting(pod: Object) -> PodProblem | None:
     for container in (names.SOURCE_CONTAINER, names.TRAIN_CONTAINER):
         status = container_status(pod, container) or {}
         waiting = (status.get("state") or {}).get("waiting") or {}
         why, said = waiting.get("reason"), waiting.get("message", "")
         if why in _PULL:
             image = status.get("image") or "its image"
-            return Trouble(
+            return PodProblem(
                 Reason.IMAGE_PULL_FAILED,
                 f"image {image} cannot be pulled: {why}: {said}",
-                for_good=True,
+                needs_action=True,
             )
         if why in _CONFIG:
             message = f"container {container} cannot be made: {said}"
-            return Trouble(Reason.CONFIG_MISSING, message, for_good=True)
+            return PodProblem(Reason.CONFIG_MISSING, message, needs_action=True)
         if why in _CREATE:
             message = f"container {container} cannot be started: {why}: {said}"
-            return Trouble(Reason.CONTAINER_FAILED, message, for_good=True)
+            return PodProblem(Reason.CONTAINER_FAILED, message, needs_action=True)
     return None
 
 
-def _held_up(pod: Object, events: Sequence[Object]) -> Trouble | None:
+def _held_up(pod: Object, events: Sequence[Object]) -> PodProblem | None:
     if not _is_creating(pod):
         return None
     last = events[-1] if events else {}
     said = str(last.get("message", ""))
     if last.get("reason") == "FailedCreatePodSandBox":
-        return Trouble(Reason.CONTAINER_FAILED, f"the pod waits: {said}")
+        return PodProblem(Reason.CONTAINER_FAILED, f"the pod waits: {said}")
     # What was missing for a moment, before the image was pulled, is not now.
     newest = list(takewhile(lambda event: event.get("reason") in volumes.EVENTS, reversed(events)))
-    known = volumes.not_mounted([str(event.get("message", "")) for event in newest])
-    return Trouble(known.reason, f"the pod waits: {known.said}", known.for_good) if known else None
+    return volumes.not_mounted([str(event.get("message", "")) for event in newest])

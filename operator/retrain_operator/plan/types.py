@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from retrain_core.build.job import TrainerSettings
 from retrain_core.defaults import effective_spec, problems_of
+from retrain_core.outcome import Reason
 from retrain_core.spec import TrainingRunSpec
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Object
@@ -43,6 +44,16 @@ class Refusal:
     invalid: bool
     """The object is wrong, so that no later time will do; else it is not allowed now."""
     message: str
+
+
+@dataclass(frozen=True)
+class PodProblem:
+    """What keeps a pod from running."""
+
+    reason: Reason
+    message: str
+    needs_action: bool = False
+    """Whether no waiting ends it: somebody has to put something right."""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from retrain_core.outcome import Reason
+from retrain_operator.plan.types import PodProblem
 
 EVENTS = ("FailedMount", "FailedAttachVolume")
 _CLAIM_MISSING = re.compile(r'persistentvolumeclaim "[^"]*" not found')
@@ -22,29 +22,27 @@ _CONFIG_MISSING = re.compile(
 _IN_USE = "Multi-Attach error"
 
 
-@dataclass(frozen=True)
-class NoVolume:
-    reason: Reason
-    said: str
-    for_good: bool = False
-
-
-def unscheduled(said: str) -> NoVolume | None:
+def unscheduled(said: str) -> PodProblem | None:
     """What of the scheduler's ``said`` is about volumes; None: nothing, room is what lacks."""
     if _CLAIM_MISSING.search(said):
-        return NoVolume(Reason.CONFIG_MISSING, said, for_good=True)
+        return _problem(Reason.CONFIG_MISSING, said, needs_action=True)
     if _UNBOUND.search(said):
-        return NoVolume(Reason.VOLUME_UNAVAILABLE, said, for_good=True)
-    return NoVolume(Reason.VOLUME_UNAVAILABLE, said) if _ELSEWHERE.search(said) else None
+        return _problem(Reason.VOLUME_UNAVAILABLE, said, needs_action=True)
+    return _problem(Reason.VOLUME_UNAVAILABLE, said) if _ELSEWHERE.search(said) else None
 
 
-def not_mounted(messages: Sequence[str]) -> NoVolume | None:
-    """What the messages of ``EVENTS``, newest first, come to.
+def not_mounted(messages: Sequence[str]) -> PodProblem | None:
+    """What the messages of ``EVENTS``, newest first, come to: the newest that names a cause counts.
 
     The kubelet says from time to time that it still waits, but not what for.
     """
     for said in messages:
         if _CONFIG_MISSING.search(said):
-            return NoVolume(Reason.CONFIG_MISSING, said, for_good=True)
-    told = [*(said for said in messages if _IN_USE in said), *messages]
-    return NoVolume(Reason.VOLUME_UNAVAILABLE, told[0]) if told else None
+            return _problem(Reason.CONFIG_MISSING, said, needs_action=True)
+        if _IN_USE in said:
+            return _problem(Reason.VOLUME_UNAVAILABLE, said)
+    return _problem(Reason.VOLUME_UNAVAILABLE, messages[0]) if messages else None
+
+
+def _problem(reason: Reason, said: str, *, needs_action: bool = False) -> PodProblem:
+    return PodProblem(reason, f"the pod waits: {said}", needs_action)

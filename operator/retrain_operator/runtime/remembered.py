@@ -1,6 +1,7 @@
 """What a process remembers of what it has seen and done; another one finds out anew."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,19 +13,20 @@ REPAIRED_AGAIN = timedelta(minutes=1)
 
 
 class Since:
-    """Since when something has been as it is, by our own clock."""
+    """Since when something has been as it is, whatever becomes of the time of day."""
 
-    def __init__(self) -> None:
-        self._seen: dict[Key, tuple[str, datetime]] = {}
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seen: dict[Key, tuple[str, float]] = {}
 
     def of(self, key: Key, what: str | None, now: datetime) -> datetime | None:
         """When ``what`` was first seen of ``key``, in a row until now; None of nothing."""
         if what is None:
             self._seen.pop(key, None)
             return None
-        if self._seen.get(key, ("", now))[0] != what:
-            self._seen[key] = (what, now)
-        return self._seen[key][1]
+        if key not in self._seen or self._seen[key][0] != what:
+            self._seen[key] = (what, self._clock())
+        return now - timedelta(seconds=self._clock() - self._seen[key][1])
 
 
 @dataclass(frozen=True)
