@@ -95,6 +95,24 @@ async def test_one_acts_and_the_other_knows_all_and_is_ready(world: World) -> No
     assert "retrain_training_runs" not in families
 
 
+async def test_one_that_may_not_have_the_lease_is_not_ready_until_it_may(world: World) -> None:
+    space = await world.space()
+    operator = await world.operator(space)
+    operator.lease = f"{space.name}/retrain-operator"
+    world.refused = {"leases"}
+    operator.start()
+    said = f"cannot take Lease {operator.lease}: "
+    for _ in range(ATTEMPTS):
+        status, text = await operator.http("readyz")
+        if text.startswith(said):
+            break
+        await asyncio.sleep(PAUSE)
+    assert (status, "403 Forbidden" in text, '"leases"' in text) == (503, True, True), text
+    assert await grant_lease(world.api, space.name, world.access) == operator.lease
+    await leads(operator)
+    await operator.ready()
+
+
 async def test_one_that_ends_lets_go_and_the_other_need_not_wait(world: World) -> None:
     pair = await a_pair(world, NEVER)
     await pair.leader.stop()

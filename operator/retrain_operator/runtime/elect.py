@@ -12,7 +12,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from retrain_operator.kube.client import KubeClient
-from retrain_operator.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
+from retrain_operator.kube.errors import AlreadyExists, ApiError, Conflict, NotFound, Refused
 from retrain_operator.kube.objects import LEASE, Key, Object
 from retrain_operator.plan.lease import (
     RENEW_SECONDS,
@@ -33,6 +33,9 @@ RELEASES = 3
 class Lead(Protocol):
     """The right to act."""
 
+    refused: str
+    """Why the API server does not let this process contend for it; empty: it does."""
+
     async def acquire(self) -> None:
         """Returns when this process may act."""
 
@@ -48,6 +51,8 @@ class Lead(Protocol):
 
 class Alone:
     """There is no other operator."""
+
+    refused = ""
 
     async def acquire(self) -> None:
         return
@@ -79,6 +84,7 @@ class Elector:
         self._renewed = -math.inf
         """When the last renewal that went well was sent."""
         self._told: str | None = None
+        self.refused = ""
 
     def left(self) -> float:
         return left(self._renewed, self._clock())
@@ -87,12 +93,16 @@ class Elector:
         while True:
             try:
                 async with asyncio.timeout(ATTEMPT_SECONDS):
-                    if await self._attempt():
-                        return
+                    leads = await self._attempt()
+                self.refused = ""
+                if leads:
+                    return
             except (Conflict, AlreadyExists):
                 logger.info("somebody else was faster to take %s", self._name)
             except (ApiError, TimeoutError) as error:
                 logger.warning("cannot take %s: %s", self._name, _words(error))
+                if isinstance(error, Refused | NotFound):
+                    self.refused = f"cannot take {self._name}: {error}"
             self._lease = None
             await asyncio.sleep(self._pause())
 
@@ -105,7 +115,7 @@ class Elector:
             try:
                 async with asyncio.timeout(min(ATTEMPT_SECONDS, remaining)):
                     if not await self._renew():
-                        return self._lost(f"{self._told} holds it")
+                        return self._lost(f"{self._holder} holds it")
             except (ApiError, TimeoutError) as error:
                 logger.warning("cannot renew %s: %s", self._name, _words(error))
                 self._lease = None
@@ -130,6 +140,11 @@ class Elector:
                 return
 
     @property
+    def _holder(self) -> str:
+        """As it was last read."""
+        return self._seen.holder if self._seen else ""
+
+    @property
     def _name(self) -> str:
         return f"Lease {'/'.join(self._place)}"
 
@@ -151,10 +166,9 @@ class Elector:
         sent = self._clock()
         spec = claim(self._seen, self.identity, sent, datetime.now(UTC))
         if spec is None:
-            assert self._seen is not None
-            self._tell(self._seen.holder)
+            self._tell(self._holder)
             return False
-        before = self._seen.holder if self._seen else ""
+        before = self._holder
         self._lease = await self._write(lease, spec)
         self._seen = Seen(self._lease["spec"], self._clock())
         self._renewed = sent

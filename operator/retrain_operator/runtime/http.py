@@ -1,5 +1,7 @@
 """/healthz, /readyz and /metrics, served by the loop that does the work."""
 
+from collections.abc import Callable
+
 from aiohttp import web
 from prometheus_client import generate_latest
 
@@ -7,16 +9,21 @@ from retrain_operator.runtime.health import Health
 from retrain_operator.runtime.metrics import Metrics
 
 
-async def serve(port: int, health: Health, metrics: Metrics) -> tuple[web.AppRunner, int]:
-    """Listen on ``port`` of every address; returns the server and its port (for port 0)."""
+async def serve(
+    port: int, health: Health, metrics: Metrics, refused: Callable[[], str] = str
+) -> tuple[web.AppRunner, int]:
+    """Listen on ``port`` of every address; returns the server and its port (for port 0).
+
+    ``refused``: why this process may never act, if that is so.
+    """
 
     async def healthz(_: web.Request) -> web.Response:
         problem = health.problem()
         return web.Response(text=problem or "ok", status=503 if problem else 200)
 
     async def readyz(_: web.Request) -> web.Response:
-        text = "ok" if health.ready else "the objects have not been listed yet"
-        return web.Response(text=text, status=200 if health.ready else 503)
+        problem = refused() if health.ready else "the objects have not been listed yet"
+        return web.Response(text=problem or "ok", status=503 if problem else 200)
 
     async def tell_metrics(_: web.Request) -> web.Response:
         body = generate_latest(metrics.registry)

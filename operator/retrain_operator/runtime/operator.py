@@ -78,7 +78,7 @@ async def run(
     settings = Settings(config.trainer, config.defaults, config.job_ttl_seconds)
     reconciler = Reconciler(client, store, settings, health, intake.add)
     looks = {TRAINING_RUN: reconciler.run, RETRAIN_SCHEDULE: reconciler.schedule}
-    server, port = await serve(config.port, health, metrics)
+    server, port = await serve(config.port, health, metrics, lambda: lead.refused)
     logger.info("listening on port %d", port)
     workers: list[asyncio.Task[None]] = []
     try:
