@@ -8,7 +8,7 @@ import pytest
 from retrain_operator.kube.objects import JOB, TRAINING_RUN, Key
 from retrain_operator.runtime.health import Health
 from retrain_operator.runtime.http import serve
-from retrain_operator.runtime.metrics import Metrics
+from retrain_operator.runtime.metrics import Metrics, State
 from retrain_operator.runtime.queue import WorkQueue
 from retrain_operator.runtime.store import Store
 
@@ -62,7 +62,7 @@ def metrics() -> Metrics:
         conditions = [{"type": "Succeeded", "reason": reason}] if reason else []
         metadata = {"name": name, "namespace": "ml", "uid": name, "resourceVersion": "1"}
         store.put(TRAINING_RUN, {"metadata": metadata, "status": {"conditions": conditions}})
-    made.watch(store, queues, lambda: 1.5, lambda: True)
+    made.registry.register(State(store, queues, lambda: 1.5, lambda: True))
     made.request("list", JOB, 200, 0.01)
     made.reconciles.labels("trainingruns", "done").inc()
     return made

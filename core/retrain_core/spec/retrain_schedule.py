@@ -110,7 +110,7 @@ class Drift(SpecModel):
 class Prometheus(SpecModel):
     """An instant query."""
 
-    RULES = (no_secret_over_http("url", "url"),)
+    RULES = (no_secret_over_http("url"),)
 
     url: URL
     """Address of the server."""

@@ -135,8 +135,9 @@ _NEAR = (
 _NEAR_FOUND = _compiled(_NEAR)
 
 
-def no_secret_over_http(field: str, attribute: str) -> Rule:
-    """Of a model with a secretRef, and an address in ``field``, that is ``attribute`` here."""
+def no_secret_over_http(field: str) -> Rule:
+    """Of a model with a secretRef and an address in ``field``, as the API calls it."""
+    attribute = re.sub(r"(?<=[a-z])([A-Z]+)", lambda found: f"_{found[1].lower()}", field)
     address = f"self.{field}"
 
     def holds(model: Any) -> bool:

@@ -132,7 +132,7 @@ class DVC(SpecModel):
 class MLflow(SpecModel):
     """Where the run is recorded."""
 
-    RULES = (no_secret_over_http("trackingURI", "tracking_uri"),)
+    RULES = (no_secret_over_http("trackingURI"),)
 
     tracking_uri: URL | None = None
     """Address of the tracking server. Default: the operator's."""

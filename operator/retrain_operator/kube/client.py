@@ -32,7 +32,7 @@ Observe = Callable[[str, Kind, int, float], None]
 """Told verb, kind, status code (0: no answer) and seconds of each request."""
 PutAside = Callable[[Kind, str, str], None]
 """Told kind and NAMESPACE/NAME of an object that could not be taken as it is, and why."""
-Left = Callable[[], float]
+SecondsLeft = Callable[[], float]
 """Seconds that a write may take from now on; 0: none may begin."""
 
 
@@ -68,13 +68,13 @@ class KubeClient:
         config: Configuration,
         put_aside: PutAside,
         observe: Observe | None = None,
-        left: Left = lambda: math.inf,
+        seconds_left: SecondsLeft = lambda: math.inf,
     ) -> None:
         self._config = config
         self._rest = RESTClientObject(config)
         self._put_aside = put_aside
         self._observe = observe
-        self._left = left
+        self._seconds_left = seconds_left
 
     async def close(self) -> None:
         await self._rest.close()
@@ -206,7 +206,7 @@ class KubeClient:
         """That the request may take. Raises NotLeading."""
         if _METHODS[verb] == "GET":
             return SECONDS
-        left = self._left()
+        left = self._seconds_left()
         if left <= 0:
             raise NotLeading(f"{verb} {path}", 0, "NotLeading", "another operator may act")
         return min(left, SECONDS)

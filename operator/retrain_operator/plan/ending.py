@@ -7,7 +7,12 @@ from retrain_core.outcome import FINAL_EXIT_CODES, OUTCOMES, Reason, outcome_of_
 from retrain_core.result import Result, parse
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Object
-from retrain_operator.plan.status import container_result, cut_short, terminated
+from retrain_operator.plan.status import (
+    container_result,
+    cut_short,
+    first_cut_short,
+    terminated,
+)
 from retrain_operator.plan.types import Observed
 
 
@@ -87,8 +92,7 @@ def _completed(seen: Observed) -> Ending:
             return Ending(result.reason, result.message, result)
     url = (seen.status.get("mlflow") or {}).get("url")
     see = f": see its MLflow run, {url}" if url else ""
-    cut = filter(None, (cut_short(pod, names.TRAIN_CONTAINER) for pod in seen.pods))
-    said = next(cut, f"what it reported is lost{see}")
+    said = first_cut_short(seen.pods, names.TRAIN_CONTAINER) or f"what it reported is lost{see}"
     return Ending(Reason.RESULT_UNAVAILABLE, f"the training ended well, but {said}")
 
 

@@ -1,5 +1,6 @@
 """The status of a TrainingRun: carried on, with what the Job and its pods add."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -84,6 +85,11 @@ def container_result(pod: Object, container: str) -> Result | None:
     """What a container of ``pod`` reported, if it has ended and can be read."""
     ended = terminated(pod, container)
     return parse(ended.get("message") or "") if ended else None
+
+
+def first_cut_short(pods: Iterable[Object], container: str) -> str | None:
+    """As ``cut_short``, of the first of ``pods`` whose report was."""
+    return next((cut for pod in pods if (cut := cut_short(pod, container))), None)
 
 
 def cut_short(pod: Object, container: str) -> str | None:

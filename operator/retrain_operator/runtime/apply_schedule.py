@@ -83,7 +83,6 @@ async def _do(
             try:
                 made = await client.create(kind, objects.namespace(body), body)
             except AlreadyExists:
-                # As above.
                 return
             store.put(kind, made)
             applied.applied(objects.place(seen.schedule), made, None)

@@ -70,18 +70,10 @@ class Metrics:
         self.requests.labels(verb, kind.plural, str(code)).inc()
         self.request_seconds.labels(verb, kind.plural).observe(seconds)
 
-    def watch(
-        self,
-        store: Store,
-        queues: Queues,
-        echo_lag: Callable[[], float],
-        leads: Callable[[], bool],
-    ) -> None:
-        """Tell the state of these whenever /metrics is read."""
-        self.registry.register(_State(store, queues, echo_lag, leads))
 
+class State(Collector):
+    """What is now, told whenever /metrics is read."""
 
-class _State(Collector):
     def __init__(
         self,
         store: Store,

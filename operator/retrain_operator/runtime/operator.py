@@ -27,7 +27,7 @@ from retrain_operator.plan.types import Settings
 from retrain_operator.runtime.elect import Alone, Elector, Lead
 from retrain_operator.runtime.health import Health
 from retrain_operator.runtime.http import serve
-from retrain_operator.runtime.metrics import Metrics, Queues
+from retrain_operator.runtime.metrics import Metrics, Queues, State
 from retrain_operator.runtime.queue import WorkQueue
 from retrain_operator.runtime.reconcile import Reconciler
 from retrain_operator.runtime.resync import SetBack, resync
@@ -74,7 +74,8 @@ async def run(
     }
     intake = _Intake(queues)
     health = Health(config.resync_seconds)
-    metrics.watch(store, queues, lambda: health.echo_lag, lambda: lead.left() > 0)
+    state = State(store, queues, lambda: health.echo_lag, lambda: lead.left() > 0)
+    metrics.registry.register(state)
     settings = Settings(config.trainer, config.defaults, config.job_ttl_seconds)
     reconciler = Reconciler(client, store, settings, health, intake.add)
     looks = {TRAINING_RUN: reconciler.run, RETRAIN_SCHEDULE: reconciler.schedule}

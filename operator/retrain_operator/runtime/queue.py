@@ -16,6 +16,7 @@ K = TypeVar("K", bound=Hashable)
 
 FIRST_RETRY = 0.5
 LAST_RETRY = 300.0
+SPREAD = (0.75, 1.25)
 OUTAGE_RETRY = 45.0
 """Instead, where the server was away: it is nothing about the key, and all wait for its end."""
 
@@ -37,8 +38,8 @@ class WorkQueue(Generic[K]):
         self._failures: dict[K, int] = {}
         self._turns: OrderedDict[Hashable, deque[K]] = OrderedDict()
         """The keys of ``_waiting`` by tenant, in the same order; whose turn is next is first."""
-        self._ready: asyncio.Queue[None] = asyncio.Queue()
-        """One for each key of ``_waiting``."""
+        self._ready = asyncio.Semaphore(0)
+        """Counts the keys of ``_waiting``."""
 
     def add(self, key: K) -> None:
         """Let ``key`` be worked on as soon as possible."""
@@ -47,7 +48,7 @@ class WorkQueue(Generic[K]):
         elif key not in self._waiting:
             self._waiting[key] = self._clock()
             self._turns.setdefault(self._tenant(key), deque()).append(key)
-            self._ready.put_nowait(None)
+            self._ready.release()
 
     def add_after(self, key: K, seconds: float) -> None:
         """Let ``key`` be worked on after ``seconds``, or sooner if it is to be anyway."""
@@ -69,9 +70,10 @@ class WorkQueue(Generic[K]):
         """
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        spread = random.uniform(0.75, 1.25)  # noqa: S311 - spreads load
+        spread = random.uniform(*SPREAD)  # noqa: S311 - spreads load
         delay = min(FIRST_RETRY * 2 ** min(failures, 20), most) * spread
-        self.add_after(key, max(delay, min(least, LAST_RETRY) * (spread + 0.25)))
+        # Never sooner than was asked for.
+        self.add_after(key, max(delay, min(least, LAST_RETRY) * (1 + spread - SPREAD[0])))
 
     def forget(self, key: K) -> None:
         """``key`` has been worked on well: its next failure is its first."""
@@ -79,7 +81,7 @@ class WorkQueue(Generic[K]):
 
     async def take(self) -> K:
         """The key that waits longest of whose turn it is; it is at work now until ``done``."""
-        await self._ready.get()
+        await self._ready.acquire()
         tenant, keys = self._turns.popitem(last=False)
         key = keys.popleft()
         if keys:

@@ -18,7 +18,7 @@ from retrain_operator.kube.objects import JOB, Object
 from retrain_operator.plan.ending import has_ended
 from retrain_operator.plan.schedule.triggers import States, is_release
 from retrain_operator.plan.schedule.types import Action, Check, Delete, Situation
-from retrain_operator.plan.status import cut_short, sentence, terminated
+from retrain_operator.plan.status import first_cut_short, sentence, terminated
 
 AT_ONCE = 20
 MAX_TOLD = 128 * 1024
@@ -155,9 +155,7 @@ def failure_of(check: Check) -> str | None:
     failed = objects.condition(check.job, "Failed")
     name = objects.name(check.job)
     if failed is None:
-        cut = next(
-            filter(None, (cut_short(pod, names.CHECK_CONTAINER) for pod in check.pods)), None
-        )
+        cut = first_cut_short(check.pods, names.CHECK_CONTAINER)
         return cut or f"check {name} ended well, but its report is gone"
     if failed.get("reason") == "DeadlineExceeded":
         seconds = check.job["spec"].get("activeDeadlineSeconds")
