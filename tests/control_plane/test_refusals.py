@@ -132,7 +132,7 @@ async def test_a_run_goes_on_when_the_quota_is_raised(world: World) -> None:
 async def goes_on(world: World, refusing: Callable[[Space], Awaitable[None]]) -> None:
     space = await world.space()
     operator = await world.operator(space)
-    operator.limits["retrain_operator.plan.ladder:REFUSED_AGAIN"] = timedelta(seconds=2)
+    operator.limits["retrain_operator.plan.rules:REFUSED_AGAIN"] = timedelta(seconds=2)
     await operator.started()
     await refusing(space)
     await space.create_run()

@@ -14,7 +14,7 @@ from install.rendering import CHART, MANIFESTS, ROOT, helm
 from retrain_core.build.job import TrainerSettings
 from retrain_core.outcome import OUTCOMES, Activity, Reason
 from retrain_core.spec.manifest import parse_retrain_schedule, parse_training_run
-from retrain_operator.plan.ladder import plan
+from retrain_operator.plan.rules import plan
 from retrain_operator.plan.status import final, ongoing
 from retrain_operator.plan.types import Observed, Settings, Situation
 

@@ -19,7 +19,7 @@ from retrain_core.outcome import Reason
 from retrain_core.result import DVCState, Metric, MLflowRun, ModelVersion, Result, Stage
 from retrain_core.status import timestamp
 from retrain_operator.kube.objects import Object
-from retrain_operator.plan.ladder import plan
+from retrain_operator.plan.rules import plan
 from retrain_operator.plan.types import Observed, Plan, Settings
 
 NOW = datetime(2026, 11, 26, 12, 0, 0, tzinfo=UTC)

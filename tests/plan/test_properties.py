@@ -13,7 +13,7 @@ from retrain_core.outcome import OUTCOMES, Activity, Reason
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import JOB, POD, TRAINING_RUN, Object
 from retrain_operator.plan.ended import is_marked
-from retrain_operator.plan.ladder import plan
+from retrain_operator.plan.rules import plan
 from retrain_operator.plan.types import Refusal
 from retrain_operator.runtime.trim import trimmed
 

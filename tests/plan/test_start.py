@@ -21,7 +21,7 @@ from plan.builders import (
 )
 from retrain_core.outcome import Activity, Reason
 from retrain_operator.kube.objects import Object
-from retrain_operator.plan.ladder import plan
+from retrain_operator.plan.rules import plan
 from retrain_operator.plan.types import Plan, Refusal
 
 # A Job of the name that is not this run's.

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from retrain_operator.kube.client import KubeClient
 from retrain_operator.kube.objects import TRAINING_RUN, Key, Kind, Object
-from retrain_operator.plan.ladder import plan
+from retrain_operator.plan.rules import plan
 from retrain_operator.plan.schedule.plan import plan_schedule
 from retrain_operator.plan.trouble import start_awaited, to_be_put_right
 from retrain_operator.plan.types import Settings

@@ -1,4 +1,4 @@
-"""The ladder: the first rule that has something to say decides. Its order is the documentation."""
+"""The rules for a TrainingRun: the first that applies decides. Their order is the documentation."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -41,7 +41,7 @@ PACE = timedelta(seconds=1)
 def plan(seen: Observed, settings: Settings, now: datetime) -> Plan:
     """What to do next for ``seen``; knows no client and no clock but ``now``."""
     situation = Situation(seen, settings, now)
-    for rule in LADDER:
+    for rule in RULES:
         if (decided := rule(situation)) is not None:
             return decided
     return _working(situation)
@@ -225,7 +225,7 @@ def _told_just_now(s: Situation) -> Plan | None:
     return Plan(again=left) if timedelta(0) < left <= PACE else None
 
 
-LADDER: tuple[Callable[[Situation], Plan | None], ...] = (
+RULES: tuple[Callable[[Situation], Plan | None], ...] = (
     _being_deleted,
     _finished,
     restored,
