@@ -16,7 +16,7 @@ from plan.builders import (
 )
 from retrain_core.outcome import Activity, Reason
 from retrain_operator.kube.objects import Object
-from retrain_operator.plan.trouble import subject_of_events
+from retrain_operator.plan.pod_problems import subject_of_events
 
 QUOTA = (
     'Error creating: pods "iris-x7k2p" is forbidden: exceeded quota: compute, requested:'

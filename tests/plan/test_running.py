@@ -23,8 +23,8 @@ from plan.builders import (
 )
 from retrain_core.outcome import Activity, Reason
 from retrain_operator.kube.objects import Object
+from retrain_operator.plan.pod_problems import to_be_put_right
 from retrain_operator.plan.rules import MAX_DISRUPTIONS
-from retrain_operator.plan.trouble import to_be_put_right
 from retrain_operator.plan.types import Plan
 
 # Suspension and queues.

@@ -11,6 +11,13 @@ from retrain_operator.kube import objects
 from retrain_operator.plan.ended import is_marked, mark, restored
 from retrain_operator.plan.ending import disruption_of, ending_of, failure_of, has_ended
 from retrain_operator.plan.ownership import made_for, owns, recorded_by
+from retrain_operator.plan.pod_problems import (
+    has_started,
+    lost_with_its_node,
+    next_look,
+    pod_problem,
+    reason_of_refusal,
+)
 from retrain_operator.plan.starting import not_put_right, not_started_in_time, time_left
 from retrain_operator.plan.status import (
     final,
@@ -18,13 +25,6 @@ from retrain_operator.plan.status import (
     ongoing,
     sentence,
     terminated,
-)
-from retrain_operator.plan.trouble import (
-    has_started,
-    lost_with_its_node,
-    next_look,
-    reason_of_refusal,
-    trouble,
 )
 from retrain_operator.plan.types import Observed, Plan, Settings, Situation
 
@@ -248,7 +248,7 @@ RULES: tuple[Callable[[Situation], Plan | None], ...] = (
 
 def _working(s: Situation) -> Plan:
     """The Job does its work; the status says how far it is or what hinders it."""
-    known = trouble(s.seen, s.now)
+    known = pod_problem(s.seen, s.now)
     pod = s.seen.newest_pod
     if known is not None:
         status = ongoing(s, known.reason, known.message)

@@ -4,15 +4,15 @@ something began is of another machine's."""
 from datetime import datetime, timedelta
 
 from retrain_core.outcome import Reason
-from retrain_operator.plan.status import final
-from retrain_operator.plan.trouble import (
+from retrain_operator.plan.pod_problems import (
     EVENTS_AGAIN_AT_LAST,
+    pod_problem,
     pulls_again,
     start_awaited,
     to_be_put_right,
     train_is_next,
-    trouble,
 )
+from retrain_operator.plan.status import final
 from retrain_operator.plan.types import Plan, Situation
 
 TO_PUT_RIGHT = timedelta(minutes=30)
@@ -24,7 +24,7 @@ def not_started_in_time(s: Situation) -> Plan | None:
     left = _time_to_start(s)
     if left is None or left > timedelta(0):
         return None
-    known = trouble(s.seen, s.now)
+    known = pod_problem(s.seen, s.now)
     reason = known.reason if known else Reason.START_DEADLINE_EXCEEDED
     seconds = s.spec.start_timeout_seconds
     message = f"the pod did not start within {seconds} s" + (f": {known.message}" if known else "")
@@ -33,7 +33,7 @@ def not_started_in_time(s: Situation) -> Plan | None:
 
 def not_put_right(s: Situation) -> Plan | None:
     """Room, a quota or a queue is waited for without end; what is missing or wrong is not."""
-    left, known = _time_to_put_right(s), trouble(s.seen, s.now)
+    left, known = _time_to_put_right(s), pod_problem(s.seen, s.now)
     if left is None or left > timedelta(0) or known is None or pulls_again(s.seen):
         return None
     minutes = _since(s.seen.hindered, s) // timedelta(minutes=1)
@@ -54,7 +54,7 @@ def _time_to_start(s: Situation) -> timedelta | None:
     if seconds is None or start_awaited(s.seen) is None:
         return None
     pod = s.seen.newest_pod
-    if pod is not None and train_is_next(pod) and trouble(s.seen, s.now) is None:
+    if pod is not None and train_is_next(pod) and pod_problem(s.seen, s.now) is None:
         return None
     return timedelta(seconds=seconds) - _since(s.seen.awaited, s)
 

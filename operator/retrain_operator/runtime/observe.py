@@ -9,8 +9,8 @@ from retrain_operator.kube.client import KubeClient
 from retrain_operator.kube.objects import CORE_EVENT, JOB, POD, TRAINING_RUN, Key, Kind, Object
 from retrain_operator.plan.ending import has_ended
 from retrain_operator.plan.ownership import owns
+from retrain_operator.plan.pod_problems import subject_of_events
 from retrain_operator.plan.status import is_over
-from retrain_operator.plan.trouble import subject_of_events
 from retrain_operator.plan.types import Observed
 from retrain_operator.runtime.store import Store
 

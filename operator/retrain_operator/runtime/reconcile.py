@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from retrain_operator.kube.client import KubeClient
 from retrain_operator.kube.objects import TRAINING_RUN, Key, Kind, Object
+from retrain_operator.plan.pod_problems import start_awaited, to_be_put_right
 from retrain_operator.plan.rules import plan
 from retrain_operator.plan.schedule.plan import plan_schedule
-from retrain_operator.plan.trouble import start_awaited, to_be_put_right
 from retrain_operator.plan.types import Settings
 from retrain_operator.runtime.apply import apply
 from retrain_operator.runtime.apply_schedule import apply_schedule, stop_orphans, tell_schedule

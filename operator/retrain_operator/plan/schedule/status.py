@@ -53,7 +53,7 @@ def schedule_status(s: Situation, states: States) -> Status:
     return status
 
 
-def trouble(s: Situation) -> tuple[str, str] | None:
+def pod_problem(s: Situation) -> tuple[str, str] | None:
     """Reason and words for what a person must put right; None: nothing."""
     if s.problem is not None:
         return "InvalidSpec", s.problem
@@ -68,7 +68,7 @@ def trouble(s: Situation) -> tuple[str, str] | None:
 
 
 def _conditions(s: Situation) -> list[Object]:
-    wrong = trouble(s)
+    wrong = pod_problem(s)
     if wrong is not None:
         reason, said = wrong
         return [

@@ -31,7 +31,7 @@ _CONFIG = {"CreateContainerConfigError"}
 _CREATE = {"CreateContainerError", "RunContainerError", "CrashLoopBackOff"}
 
 
-def trouble(seen: Observed, now: datetime) -> PodProblem | None:
+def pod_problem(seen: Observed, now: datetime) -> PodProblem | None:
     """What hinders the newest attempt; None: nothing that is known."""
     pod = seen.newest_pod
     if pod is None or is_over(pod):
@@ -46,7 +46,7 @@ def trouble(seen: Observed, now: datetime) -> PodProblem | None:
 
 def to_be_put_right(seen: Observed, now: datetime) -> str | None:
     """What somebody has to put something right for: a text that is another one for another pod."""
-    known = trouble(seen, now)
+    known = pod_problem(seen, now)
     pod = seen.newest_pod
     return (
         objects.uid(pod) if pod is not None and known is not None and known.needs_action else None
@@ -79,7 +79,7 @@ def lost_with_its_node(seen: Observed, now: datetime) -> PodProblem | None:
 
 
 def subject_of_events(seen: Observed, now: datetime) -> Object | None:
-    """The object whose events have to be read before ``trouble`` can answer."""
+    """The object whose events have to be read before ``pod_problem`` can answer."""
     pod = seen.newest_pod
     if pod is None or is_over(pod):
         return seen.job if _pod_is_due(seen, now) else None
@@ -88,7 +88,7 @@ def subject_of_events(seen: Observed, now: datetime) -> Object | None:
 
 
 def next_look(seen: Observed, now: datetime) -> timedelta | None:
-    """When ``trouble`` may answer differently though no object has changed."""
+    """When ``pod_problem`` may answer differently though no object has changed."""
     pod = seen.newest_pod
     if pod is None or is_over(pod):
         since = _without_since(seen)
