@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 from control_plane.api import Api
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Kind, Object
-from retrain_operator.runtime.store import KINDS
+from retrain_operator.runtime.cache import KINDS
 
 T = TypeVar("T")
 SECONDS = 60.0

@@ -21,9 +21,9 @@ from retrain_operator.kube.objects import (
     Object,
 )
 from retrain_operator.runtime import observe_schedule
+from retrain_operator.runtime.cache import Cache
 from retrain_operator.runtime.observe_schedule import Foreign
 from retrain_operator.runtime.resync import resync
-from retrain_operator.runtime.store import Store
 
 Answer = Callable[[web.Request], Awaitable[web.Response]]
 CLOCK = {"name": "weekly", "cron": {"schedule": "0 0 * * 1"}}
@@ -63,15 +63,15 @@ def gone(token: str | None) -> web.Response:
 
 
 def test_a_listing_that_outlives_its_moment_goes_on_and_forgets_nothing_made_meanwhile() -> None:
-    store = Store()
-    store.put(TRAINING_RUN, a_run("c-deleted-before", 15))
+    cache = Cache()
+    cache.put(TRAINING_RUN, a_run("c-deleted-before", 15))
 
     async def answer(request: web.Request) -> web.Response:
         if request.path.split("/")[-1] != TRAINING_RUN.plural:
             return page(30, None)
         if request.query.get("continue") == "old":
             # By the watch.
-            store.put(TRAINING_RUN, a_run("b-made-meanwhile", 25))
+            cache.put(TRAINING_RUN, a_run("b-made-meanwhile", 25))
         return {
             None: page(20, "old", a_run("a", 1)),
             "old": gone("anew"),
@@ -80,8 +80,8 @@ def test_a_listing_that_outlives_its_moment_goes_on_and_forgets_nothing_made_mea
 
     async def work() -> set[str]:
         async with client_of(answer) as client:
-            await resync(client, store, [])
-        return set(store.uids(TRAINING_RUN))
+            await resync(client, cache, [])
+        return set(cache.uids(TRAINING_RUN))
 
     assert asyncio.run(work()) == {"a", "b-made-meanwhile", "z"}
 
@@ -156,16 +156,16 @@ def test_a_pass_over_a_slow_api_server_acts_on_what_it_has_seen_and_goes_on_in_t
         return web.json_response(found or {"reason": "NotFound"}, status=200 if found else 404)
 
     async def work() -> list[tuple[bool, int]]:
-        store, foreign = Store(), Foreign()
-        store.put(RETRAIN_SCHEDULE, life.schedule)
-        store.put(CRON_JOB, clock)
+        cache, foreign = Cache(), Foreign()
+        cache.put(RETRAIN_SCHEDULE, life.schedule)
+        cache.put(CRON_JOB, clock)
         for job in jobs.values():
-            store.put(JOB, job)
+            cache.put(JOB, job)
         passes: list[tuple[bool, int]] = []
         async with client_of(answer) as client:
             while not passes or passes[-1][0]:
                 seen = await observe_schedule.observe_schedule(
-                    client, store, ("ml", "iris"), foreign
+                    client, cache, ("ml", "iris"), foreign
                 )
                 assert seen is not None
                 passes.append((seen.unfinished, len(foreign)))

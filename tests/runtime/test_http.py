@@ -6,11 +6,11 @@ import aiohttp
 import pytest
 
 from retrain_operator.kube.objects import JOB, TRAINING_RUN, Key
+from retrain_operator.runtime.cache import Cache
 from retrain_operator.runtime.health import Health
 from retrain_operator.runtime.http import serve
 from retrain_operator.runtime.metrics import Metrics, State
 from retrain_operator.runtime.queue import WorkQueue
-from retrain_operator.runtime.store import Store
 
 
 def answers(health: Health, metrics: Metrics, *paths: str) -> list[tuple[int, str]]:
@@ -57,12 +57,12 @@ def test_nothing_else_is_served() -> None:
 
 @pytest.fixture
 def metrics() -> Metrics:
-    store, queues, made = Store(), {TRAINING_RUN: WorkQueue[Key]()}, Metrics()
+    cache, queues, made = Cache(), {TRAINING_RUN: WorkQueue[Key]()}, Metrics()
     for name, reason in (("a", "Trained"), ("b", "Trained"), ("c", None)):
         conditions = [{"type": "Succeeded", "reason": reason}] if reason else []
         metadata = {"name": name, "namespace": "ml", "uid": name, "resourceVersion": "1"}
-        store.put(TRAINING_RUN, {"metadata": metadata, "status": {"conditions": conditions}})
-    made.registry.register(State(store, queues, lambda: 1.5, lambda: True))
+        cache.put(TRAINING_RUN, {"metadata": metadata, "status": {"conditions": conditions}})
+    made.registry.register(State(cache, queues, lambda: 1.5, lambda: True))
     made.request("list", JOB, 200, 0.01)
     made.reconciles.labels("trainingruns", "done").inc()
     return made

@@ -22,15 +22,15 @@ from retrain_operator.plan.schedule.types import (
     Seen,
 )
 from retrain_operator.plan.types import Status
+from retrain_operator.runtime.cache import Cache
 from retrain_operator.runtime.health import Health
 from retrain_operator.runtime.observe_schedule import is_deleted, is_orphan
 from retrain_operator.runtime.remembered import Applied
-from retrain_operator.runtime.store import Store
 from retrain_operator.runtime.tell import tell, write_status
 
 
 async def apply_schedule(
-    actions: Iterable[Action], seen: Seen, client: KubeClient, store: Store, applied: Applied
+    actions: Iterable[Action], seen: Seen, client: KubeClient, cache: Cache, applied: Applied
 ) -> dict[Named, str]:
     """Do ``actions`` in their order.
 
@@ -40,39 +40,39 @@ async def apply_schedule(
     for action in actions:
         target = action.body if isinstance(action, Apply | Create) else action.item
         try:
-            await _do(action, seen, client, store, applied)
+            await _do(action, seen, client, cache, applied)
         except Refused as error:
             refusals[action.kind, objects.name(target)] = error.message
     return refusals
 
 
 async def tell_schedule(
-    status: Status | None, seen: Seen, client: KubeClient, store: Store, health: Health
+    status: Status | None, seen: Seen, client: KubeClient, cache: Cache, health: Health
 ) -> None:
     """Write the status if it differs, and an Event for each thing that it says anew."""
     if status is None or status == seen.status:
         return
     written = await write_status(RETRAIN_SCHEDULE, seen.schedule, status, client, health)
-    store.put(RETRAIN_SCHEDULE, written)
+    cache.put(RETRAIN_SCHEDULE, written)
     for news in news_of(seen.schedule, status):
         await tell(RETRAIN_SCHEDULE, seen.schedule, news.reason, news.note, client, bad=news.bad)
 
 
-async def stop_orphans(client: KubeClient, store: Store, key: Key) -> None:
+async def stop_orphans(client: KubeClient, cache: Cache, key: Key) -> None:
     """End the clocks of a schedule that was deleted and let them go. What they started goes on."""
-    orphans = [item for item in store.of_schedule(CRON_JOB, key) if is_orphan(item)]
+    orphans = [item for item in cache.of_schedule(CRON_JOB, key) if is_orphan(item)]
     if orphans and await is_deleted(client, key):
         for item in orphans:
             await client.delete(CRON_JOB, item, orphan=True)
 
 
 async def _do(
-    action: Action, seen: Seen, client: KubeClient, store: Store, applied: Applied
+    action: Action, seen: Seen, client: KubeClient, cache: Cache, applied: Applied
 ) -> None:
     match action:
         case Create(kind, body):
             try:
-                store.put(kind, await client.create(kind, objects.namespace(body), body))
+                cache.put(kind, await client.create(kind, objects.namespace(body), body))
             except AlreadyExists:
                 # Ours from before a crash, or somebody's: the next look will tell.
                 return
@@ -84,16 +84,16 @@ async def _do(
                 made = await client.create(kind, objects.namespace(body), body)
             except AlreadyExists:
                 return
-            store.put(kind, made)
+            cache.put(kind, made)
             applied.applied(objects.place(seen.schedule), made, None)
         case Apply(kind, dict(item), body):
-            await _make(kind, item, body, seen, client, store, applied)
+            await _make(kind, item, body, seen, client, cache, applied)
         case Patch(kind, item, body):
-            store.put(kind, await client.patch(kind, item, body))
+            cache.put(kind, await client.patch(kind, item, body))
         case Delete(kind, item, orphan):
             if not await client.delete(kind, item, orphan=orphan):
                 # The watch has missed that it went.
-                store.drop(kind, item)
+                cache.drop(kind, item)
 
 
 async def _make(
@@ -102,19 +102,19 @@ async def _make(
     body: Object,
     seen: Seen,
     client: KubeClient,
-    store: Store,
+    cache: Cache,
     applied: Applied,
 ) -> None:
     """Make the spec of ``item`` that of ``body``, whatever somebody has put there besides."""
     live = await client.get(kind, *objects.place(item))
     if live is None or objects.uid(live) != objects.uid(item):
         # The watch has missed that it went.
-        store.drop(kind, item)
+        cache.drop(kind, item)
         return
     metadata = {key: body["metadata"][key] for key in ("labels", "annotations")}
     change = {"metadata": metadata, "spec": exactly(live["spec"], body["spec"])}
     made = await client.patch(kind, live, change)
-    store.put(kind, made)
+    cache.put(kind, made)
     hashes = {objects.annotations(one).get(HASH_ANNOTATION) for one in (live, body)}
     repaired = len(hashes) == 1 and objects.generation(made) != objects.generation(live)
     applied.applied(objects.place(seen.schedule), made, datetime.now(UTC) if repaired else None)

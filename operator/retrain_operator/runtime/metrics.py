@@ -10,8 +10,8 @@ from prometheus_client.registry import Collector
 
 from retrain_operator.kube.objects import TRAINING_RUN, Key, Kind
 from retrain_operator.plan.status import reason_of
+from retrain_operator.runtime.cache import KINDS, Cache
 from retrain_operator.runtime.queue import WorkQueue
-from retrain_operator.runtime.store import KINDS, Store
 
 logger = logging.getLogger(__name__)
 Queues = Mapping[Kind, WorkQueue[Key]]
@@ -76,12 +76,12 @@ class State(Collector):
 
     def __init__(
         self,
-        store: Store,
+        cache: Cache,
         queues: Queues,
         echo_lag: Callable[[], float],
         leads: Callable[[], bool],
     ) -> None:
-        self._store = store
+        self._cache = cache
         self._queues = queues
         self._echo_lag = echo_lag
         self._leads = leads
@@ -107,7 +107,7 @@ class State(Collector):
             "retrain_store_objects", "Objects known, by kind.", labels=("resource",)
         )
         for kind in KINDS:
-            known.add_metric((kind.plural,), self._store.count(kind))
+            known.add_metric((kind.plural,), self._cache.count(kind))
         yield known
         leads = self._leads()
         yield GaugeMetricFamily(
@@ -125,7 +125,7 @@ class State(Collector):
         )
         tally = Tally(
             (run["metadata"]["namespace"], reason_of(run.get("status") or {}) or "")
-            for run in self._store.all(TRAINING_RUN)
+            for run in self._cache.all(TRAINING_RUN)
         )
         for labels, count in tally.items():
             runs.add_metric(labels, count)

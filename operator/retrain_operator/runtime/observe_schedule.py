@@ -29,8 +29,8 @@ from retrain_operator.plan.schedule.checks import unread
 from retrain_operator.plan.schedule.firing import run_name
 from retrain_operator.plan.schedule.triggers import stored
 from retrain_operator.plan.schedule.types import Check, Named, Seen
+from retrain_operator.runtime.cache import Cache
 from retrain_operator.runtime.observe import pods_of, refresh
-from retrain_operator.runtime.store import Store
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 50
@@ -43,22 +43,22 @@ version of the Job and the digests that the clock had then."""
 
 
 async def observe_schedule(
-    client: KubeClient, store: Store, key: Key, foreign: Foreign
+    client: KubeClient, cache: Cache, key: Key, foreign: Foreign
 ) -> Seen | None:
     """What is to be seen of the schedule ``key``; None: there is none.
 
     ``foreign``: the Jobs that the last look has found to be of no clock; brought up to date.
     """
-    schedule = store.schedule(key)
+    schedule = cache.schedule(key)
     if schedule is None:
         foreign.clear()
         return None
-    look = _Look(client, store, key, schedule, foreign)
+    look = _Look(client, cache, key, schedule, foreign)
     await look.at_cron_jobs()
     if look.missing:
         # It may have taken its CronJobs along, and the watch not have told that it went.
-        await refresh(client, store, RETRAIN_SCHEDULE, schedule)
-        live = store.schedule(key)
+        await refresh(client, cache, RETRAIN_SCHEDULE, schedule)
+        live = cache.schedule(key)
         if live is None or objects.uid(live) != objects.uid(schedule):
             return None
         look.schedule = live
@@ -76,7 +76,7 @@ def is_orphan(item: Object) -> bool:
 @dataclass
 class _Look:
     client: KubeClient
-    store: Store
+    cache: Cache
     key: Key
     schedule: Object
     foreign: Foreign
@@ -107,7 +107,7 @@ class _Look:
         )
 
     async def at_cron_jobs(self) -> None:
-        known = self.store.of_schedule(CRON_JOB, self.key)
+        known = self.cache.of_schedule(CRON_JOB, self.key)
         self.cron_jobs += [item for item in known if objects.controlled_by(item, self.schedule)]
         self.orphans += [item for item in known if is_orphan(item)]
         found = {objects.name(item) for item in (*self.cron_jobs, *self.orphans)}
@@ -118,7 +118,7 @@ class _Look:
             if item is None:
                 self.missing = True
             elif objects.controlled_by(item, self.schedule):
-                self.store.put(CRON_JOB, item)
+                self.cache.put(CRON_JOB, item)
                 self.cron_jobs.append(item)
             elif is_orphan(item):
                 self.orphans.append(item)
@@ -132,7 +132,7 @@ class _Look:
         }
         runs = {objects.uid(run) for run in self._runs()}
         unmarked = []
-        for job in self.store.of_schedule(JOB, self.key):
+        for job in self.cache.of_schedule(JOB, self.key):
             owner = objects.controller(job)
             if owner is None or owner["uid"] not in clocks:
                 continue
@@ -162,12 +162,12 @@ class _Look:
         mine = {objects.uid(item) for item in self.cron_jobs if is_check(item, self.key[1])}
         jobs = [
             job
-            for job in self.store.of_schedule(JOB, self.key)
+            for job in self.cache.of_schedule(JOB, self.key)
             if (objects.controller(job) or {}).get("uid") in mine
         ]
         new = {objects.uid(check.job) for check in unread(self.schedule, map(Check, jobs))}
         for job in jobs:
-            pods = await pods_of(self.client, self.store, job) if objects.uid(job) in new else []
+            pods = await pods_of(self.client, self.cache, job) if objects.uid(job) in new else []
             self.checks.append(Check(job, pods))
 
     async def at_runs(self) -> None:
@@ -177,7 +177,7 @@ class _Look:
             # Of what is due only the first can start next.
             for firing in (*state.due[:1], *state.started):
                 name = run_name(owner, state.name, firing)
-                known = self.store.run((self.key[0], name))
+                known = self.cache.run((self.key[0], name))
                 if known is not None and objects.controlled_by(known, self.schedule):
                     continue
                 run = await self.client.get(TRAINING_RUN, self.key[0], name)
@@ -185,7 +185,7 @@ class _Look:
                     if firing in state.started:
                         self.lost.add(name)
                 elif objects.controlled_by(run, self.schedule):
-                    self.store.put(TRAINING_RUN, run)
+                    self.cache.put(TRAINING_RUN, run)
                 else:
                     self.taken.add((TRAINING_RUN, name))
 
@@ -199,7 +199,7 @@ class _Look:
             del self.foreign[uid]
 
     def _looks_taken(self, job: Object) -> bool:
-        run = self.store.run(objects.place(job))
+        run = self.cache.run(objects.place(job))
         return run is not None and not self._is_mine(run, job)
 
     async def _unrecorded(self, known: Object, clock: Object) -> None:
@@ -207,9 +207,9 @@ class _Look:
         name = objects.name(known)
         job = await self.client.get(JOB, self.key[0], name)
         if job is None or objects.uid(job) != objects.uid(known):
-            self.store.drop(JOB, known)
+            self.cache.drop(JOB, known)
             return
-        self.store.put(JOB, job)
+        self.cache.put(JOB, job)
         if recorded_by(job) is not None:
             # The watch, or the next look, tells the rest.
             return
@@ -222,20 +222,20 @@ class _Look:
             )
             return
         self.jobs.append(job)
-        run = self.store.run((self.key[0], name))
+        run = self.cache.run((self.key[0], name))
         if run is None or not self._is_mine(run, job):
             run = await self.client.get(TRAINING_RUN, self.key[0], name)
         if run is None:
             return
         if self._is_mine(run, job):
-            self.store.put(TRAINING_RUN, run)
+            self.cache.put(TRAINING_RUN, run)
         else:
             self.taken.add((TRAINING_RUN, name))
 
     async def _is_gone(self, name: str, uid: str) -> bool:
         run = await self.client.get(TRAINING_RUN, self.key[0], name)
         if run is not None and objects.uid(run) == uid:
-            self.store.put(TRAINING_RUN, run)
+            self.cache.put(TRAINING_RUN, run)
             return False
         return True
 
@@ -243,7 +243,7 @@ class _Look:
         return objects.controlled_by(run, self.schedule) and is_record(run, job)
 
     def _runs(self) -> list[Object]:
-        known = self.store.of_schedule(TRAINING_RUN, self.key)
+        known = self.cache.of_schedule(TRAINING_RUN, self.key)
         return [run for run in known if objects.controlled_by(run, self.schedule)]
 
     def _names(self) -> Iterable[str]:

@@ -24,6 +24,7 @@ from retrain_operator.kube.objects import (
     Object,
 )
 from retrain_operator.plan.types import Settings
+from retrain_operator.runtime.cache import KINDS, Cache, key_of, schedule_of
 from retrain_operator.runtime.elect import Alone, Elector, Lead
 from retrain_operator.runtime.health import Health
 from retrain_operator.runtime.http import serve
@@ -31,7 +32,6 @@ from retrain_operator.runtime.metrics import Metrics, Queues, State
 from retrain_operator.runtime.queue import WorkQueue
 from retrain_operator.runtime.reconcile import Reconciler
 from retrain_operator.runtime.resync import SetBack, resync
-from retrain_operator.runtime.store import KINDS, Store, key_of, schedule_of
 from retrain_operator.runtime.watch import watch
 from retrain_operator.runtime.worker import work
 
@@ -68,48 +68,48 @@ async def run(
     elections = KubeClient(access, metrics.put_aside, metrics.request)
     lead: Lead = Alone() if lease is None else Elector(elections, lease)
     client = KubeClient(access, metrics.put_aside, metrics.request, lead.left)
-    store: Store = Store()
+    cache: Cache = Cache()
     queues: Queues = {
         kind: WorkQueue(tenant=itemgetter(0)) for kind in (TRAINING_RUN, RETRAIN_SCHEDULE)
     }
     intake = _Intake(queues)
     health = Health(config.resync_seconds)
-    state = State(store, queues, lambda: health.echo_lag, lambda: lead.left() > 0)
+    state = State(cache, queues, lambda: health.echo_lag, lambda: lead.left() > 0)
     metrics.registry.register(state)
     settings = Settings(config.trainer, config.defaults, config.job_ttl_seconds)
-    reconciler = Reconciler(client, store, settings, health, intake.add)
+    reconciler = Reconciler(client, cache, settings, health, intake.add)
     looks = {TRAINING_RUN: reconciler.run, RETRAIN_SCHEDULE: reconciler.schedule}
     server, port = await serve(config.port, health, metrics, lambda: lead.refused)
     logger.info("listening on port %d", port)
     workers: list[asyncio.Task[None]] = []
     try:
         await _wait_for_crd(client)
-        await _list_until_done(client, store, config.namespaces)
-        health.resynced(_uids(store))
-        logger.info("%d TrainingRuns", store.count(TRAINING_RUN))
+        await _list_until_done(client, cache, config.namespaces)
+        health.resynced(_uids(cache))
+        logger.info("%d TrainingRuns", cache.count(TRAINING_RUN))
         # Before kopf, which ends every task that was started after it.
         workers = [
             asyncio.create_task(work(kind, look, queues[kind], metrics, stop))
             for kind, look in looks.items()
             for _ in range(config.workers)
         ]
-        leading = asyncio.create_task(_lead(lead, intake, store))
+        leading = asyncio.create_task(_lead(lead, intake, cache))
         leading.add_done_callback(lambda _: stop.set())
         workers.append(leading)
 
         async def list_again() -> int:
             try:
-                changed = await resync(client, store, config.namespaces)
+                changed = await resync(client, cache, config.namespaces)
             except SetBack as error:
                 health.set_back(str(error))
                 raise
             for kind, item in changed:
                 intake.add(kind, item)
-            health.resynced(_uids(store))
+            health.resynced(_uids(cache))
             return len(changed)
 
         workers.append(asyncio.create_task(_keep_resyncing(list_again, health, config, metrics)))
-        await watch(_teller(store, intake, health), metrics.put_aside, config.namespaces, stop)
+        await watch(_teller(cache, intake, health), metrics.put_aside, config.namespaces, stop)
         if leading.done():
             leading.result()
         await _drain(queues)
@@ -124,12 +124,12 @@ async def run(
         await elections.close()
 
 
-async def _lead(lead: Lead, intake: "_Intake", store: Store) -> None:
+async def _lead(lead: Lead, intake: "_Intake", cache: Cache) -> None:
     """Let everything be looked at as soon as this process leads. Raises Lost."""
     await lead.acquire()
     intake.opened = True
     for kind in KINDS:
-        for item in store.all(kind):
+        for item in cache.all(kind):
             intake.add(kind, item)
     raise Lost(await lead.hold())
 
@@ -151,12 +151,12 @@ class _Intake:
             self.queues[RETRAIN_SCHEDULE].add(schedule)
 
 
-def _teller(store: Store, intake: _Intake, health: Health) -> Callable[[Kind, Object, bool], None]:
+def _teller(cache: Cache, intake: _Intake, health: Health) -> Callable[[Kind, Object, bool], None]:
     def told(kind: Kind, item: Object, gone: bool) -> None:
         if gone:
-            store.drop(kind, item)
+            cache.drop(kind, item)
         else:
-            store.put(kind, item)
+            cache.put(kind, item)
         if kind in intake.queues:
             health.saw(objects.uid(item), objects.version(item), gone=gone)
         intake.add(kind, item)
@@ -184,11 +184,11 @@ async def _wait_for_crd(client: KubeClient) -> None:
     raise CannotStart(failure)
 
 
-async def _list_until_done(client: KubeClient, store: Store, namespaces: list[str]) -> None:
+async def _list_until_done(client: KubeClient, cache: Cache, namespaces: list[str]) -> None:
     seconds = 1
     while True:
         try:
-            await resync(client, store, namespaces)
+            await resync(client, cache, namespaces)
             return
         except ApiError as error:
             logger.warning("cannot list yet: %s", error)
@@ -222,8 +222,8 @@ async def _due(seconds: float, health: Health) -> None:
         await asyncio.sleep(min(1.0, max(end - loop.time(), 0)))
 
 
-def _uids(store: Store) -> set[str]:
-    return {*store.uids(TRAINING_RUN), *store.uids(RETRAIN_SCHEDULE)}
+def _uids(cache: Cache) -> set[str]:
+    return {*cache.uids(TRAINING_RUN), *cache.uids(RETRAIN_SCHEDULE)}
 
 
 async def _drain(queues: Queues) -> None:

@@ -12,11 +12,11 @@ from retrain_operator.plan.schedule.plan import plan_schedule
 from retrain_operator.plan.types import Settings
 from retrain_operator.runtime.apply import apply
 from retrain_operator.runtime.apply_schedule import apply_schedule, stop_orphans, tell_schedule
+from retrain_operator.runtime.cache import Cache
 from retrain_operator.runtime.health import Health
 from retrain_operator.runtime.observe import observe
 from retrain_operator.runtime.observe_schedule import Foreign, observe_schedule
 from retrain_operator.runtime.remembered import Applied, Since
-from retrain_operator.runtime.store import Store
 
 
 def utc_now() -> datetime:
@@ -28,7 +28,7 @@ class Reconciler:
     """What a pass needs."""
 
     client: KubeClient
-    store: Store
+    cache: Cache
     settings: Settings
     health: Health
     changed: Callable[[Kind, Object], None]
@@ -41,9 +41,9 @@ class Reconciler:
 
     async def run(self, key: Key) -> timedelta | None:
         """Bring the TrainingRun ``key`` one step on; returns when to look again."""
-        known = self.store.run(key)
+        known = self.cache.run(key)
         now = self.now()
-        seen = await observe(self.client, self.store, key, now)
+        seen = await observe(self.client, self.cache, key, now)
         if seen is None:
             self.awaited.of(key, None, now)
             self.hindered.of(key, None, now)
@@ -55,30 +55,30 @@ class Reconciler:
         hindered = self.hindered.of(key, to_be_put_right(seen, now) if open_ else None, now)
         seen = replace(seen, awaited=awaited, hindered=hindered)
         decided = plan(seen, self.settings, self.now())
-        refusal = await apply(decided, seen, self.client, self.store, self.health)
+        refusal = await apply(decided, seen, self.client, self.cache, self.health)
         if refusal is not None:
             seen = replace(seen, refusal=refusal)
             decided = plan(seen, self.settings, self.now())
-            await apply(decided, seen, self.client, self.store, self.health)
+            await apply(decided, seen, self.client, self.cache, self.health)
         return decided.again
 
     async def schedule(self, key: Key) -> timedelta | None:
         """Bring the RetrainSchedule ``key`` one step on; returns when to look again."""
         now = self.now()
         foreign = self.foreign.setdefault(key, {})
-        seen = await observe_schedule(self.client, self.store, key, foreign)
+        seen = await observe_schedule(self.client, self.cache, key, foreign)
         if seen is None:
             self.applied.forget(key)
             self.foreign.pop(key, None)
-            await stop_orphans(self.client, self.store, key)
+            await stop_orphans(self.client, self.cache, key)
             return None
         seen = replace(seen, altered=self.applied.altered(key, seen.cron_jobs, now))
         decided = plan_schedule(seen, self.settings, self.now())
         refusals = await apply_schedule(
-            decided.actions, seen, self.client, self.store, self.applied
+            decided.actions, seen, self.client, self.cache, self.applied
         )
         if refusals:
             seen = replace(seen, refusals=refusals)
             decided = plan_schedule(seen, self.settings, self.now())
-        await tell_schedule(decided.status, seen, self.client, self.store, self.health)
+        await tell_schedule(decided.status, seen, self.client, self.cache, self.health)
         return decided.again

@@ -5,7 +5,7 @@ from functools import partial
 from retrain_operator.kube import objects
 from retrain_operator.kube.client import KubeClient
 from retrain_operator.kube.objects import Kind, Object
-from retrain_operator.runtime.store import Store
+from retrain_operator.runtime.cache import Cache
 from retrain_operator.runtime.trim import trimmed
 from retrain_operator.runtime.watch import WATCHED
 
@@ -15,9 +15,9 @@ class SetBack(Exception):
 
 
 async def resync(
-    client: KubeClient, store: Store, namespaces: list[str]
+    client: KubeClient, cache: Cache, namespaces: list[str]
 ) -> list[tuple[Kind, Object]]:
-    """Bring ``store`` up to date with the API server; returns what had changed.
+    """Bring ``cache`` up to date with the API server; returns what had changed.
 
     Raises:
         SetBack: what the store has cannot be compared with it any more.
@@ -27,7 +27,7 @@ async def resync(
         scopes: list[str | None] = [*namespaces] or [None]
         for namespace in scopes:
             uids: set[str] = set()
-            version, told = 0, store.newest(kind)
+            version, told = 0, cache.newest(kind)
             take = partial(trimmed, kind)
             async for page in client.list(kind, namespace, take, labels=selector or ""):
                 # Of a listing that outlived its moment later pages tell of later ones: what was
@@ -39,8 +39,8 @@ async def resync(
                     )
                 for item in page.items:
                     uids.add(objects.uid(item))
-                    if (kept := store.take(kind, item)) is not None:
+                    if (kept := cache.take(kind, item)) is not None:
                         changed.append((kind, kept))
             covered = [namespace] if namespace else []
-            changed += [(kind, item) for item in store.close(kind, covered, uids, version)]
+            changed += [(kind, item) for item in cache.close(kind, covered, uids, version)]
     return changed

@@ -39,7 +39,7 @@ def schedule_of(kind: Kind, item: Object) -> Key | None:
     return (objects.namespace(item), schedule) if schedule else None
 
 
-class Store:
+class Cache:
     """Newest known versions; an older one never replaces a newer one."""
 
     def __init__(self) -> None:
