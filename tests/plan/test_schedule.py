@@ -17,7 +17,7 @@ from retrain_operator.kube import objects
 from retrain_operator.kube.objects import CRON_JOB, JOB, TRAINING_RUN, Object
 from retrain_operator.plan.schedule.clocks import wanted_clocks
 from retrain_operator.plan.schedule.plan import plan_schedule
-from retrain_operator.plan.schedule.records import record
+from retrain_operator.plan.schedule.recorded_jobs import record
 from retrain_operator.plan.schedule.types import (
     Action,
     Apply,

@@ -14,8 +14,8 @@ from retrain_operator.plan.schedule.checks import (
 from retrain_operator.plan.schedule.clocks import clocks, next_tick
 from retrain_operator.plan.schedule.concurrency import replaced
 from retrain_operator.plan.schedule.history import surplus
-from retrain_operator.plan.schedule.records import records
-from retrain_operator.plan.schedule.retries import settled
+from retrain_operator.plan.schedule.recorded_jobs import records
+from retrain_operator.plan.schedule.reruns import settled
 from retrain_operator.plan.schedule.starts import claimed, creations, started, starts, with_waits
 from retrain_operator.plan.schedule.status import schedule_status
 from retrain_operator.plan.schedule.triggers import States, kept_while_suspended, states

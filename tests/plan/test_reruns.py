@@ -4,7 +4,7 @@ import pytest
 
 from plan.triggering import HOUR, Life, minutes
 from retrain_operator.kube import objects
-from retrain_operator.plan.schedule.retries import MAX_RETRIES, delay
+from retrain_operator.plan.schedule.reruns import MAX_RETRIES, delay
 from seen import QUALITY, RELEASE, metric, tag
 
 
