@@ -9,7 +9,7 @@ from retrain_core.crd.status import Firing
 from retrain_operator.kube.objects import TRAINING_RUN
 from retrain_operator.plan.schedule.firing import run_name
 from retrain_operator.plan.schedule.plan import plan_schedule
-from retrain_operator.plan.schedule.triggers import stored
+from retrain_operator.plan.schedule.trigger_states import stored
 from retrain_operator.plan.schedule.types import Create
 from seen import RELEASE, tag
 

@@ -15,7 +15,7 @@ from retrain_operator.kube import objects
 from retrain_operator.kube.objects import CRON_JOB, TRAINING_RUN, Object
 from retrain_operator.plan.schedule.firing import run_name
 from retrain_operator.plan.schedule.plan import plan_schedule
-from retrain_operator.plan.schedule.triggers import stored
+from retrain_operator.plan.schedule.trigger_states import stored
 from retrain_operator.plan.schedule.types import (
     Apply,
     Check,

@@ -27,7 +27,7 @@ from retrain_operator.kube.objects import (
 from retrain_operator.plan.ownership import is_record, recorded_by
 from retrain_operator.plan.schedule.checks import unread
 from retrain_operator.plan.schedule.firing import run_name
-from retrain_operator.plan.schedule.triggers import stored
+from retrain_operator.plan.schedule.trigger_states import stored
 from retrain_operator.plan.schedule.types import Check, Named, Seen
 from retrain_operator.runtime.cache import Cache
 from retrain_operator.runtime.observe import pods_of, refresh

@@ -16,7 +16,7 @@ from retrain_core.verdict.triggers import judge
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import JOB, Object
 from retrain_operator.plan.ending import has_ended
-from retrain_operator.plan.schedule.triggers import States, is_release
+from retrain_operator.plan.schedule.trigger_states import States, is_release
 from retrain_operator.plan.schedule.types import Action, Check, Delete, Situation
 from retrain_operator.plan.status import first_cut_short, sentence, terminated
 

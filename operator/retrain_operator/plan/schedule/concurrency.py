@@ -9,7 +9,7 @@ from retrain_operator.plan.ending import has_ended
 from retrain_operator.plan.ownership import made_for, recorded_by
 from retrain_operator.plan.schedule.firing import run_name
 from retrain_operator.plan.schedule.history import has_finished
-from retrain_operator.plan.schedule.triggers import States
+from retrain_operator.plan.schedule.trigger_states import States
 from retrain_operator.plan.schedule.types import Action, Patch, Situation
 
 

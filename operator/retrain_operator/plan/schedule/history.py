@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import TRAINING_RUN, Object
 from retrain_operator.plan.schedule.firing import run_name
-from retrain_operator.plan.schedule.triggers import stored
+from retrain_operator.plan.schedule.trigger_states import stored
 from retrain_operator.plan.schedule.types import Action, Delete, Situation
 
 

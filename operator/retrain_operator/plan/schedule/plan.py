@@ -18,7 +18,7 @@ from retrain_operator.plan.schedule.recorded_jobs import records
 from retrain_operator.plan.schedule.reruns import settled
 from retrain_operator.plan.schedule.starts import claimed, creations, started, starts, with_waits
 from retrain_operator.plan.schedule.status import schedule_status
-from retrain_operator.plan.schedule.triggers import States, kept_while_suspended, states
+from retrain_operator.plan.schedule.trigger_states import States, kept_while_suspended, states
 from retrain_operator.plan.schedule.types import Action, SchedulePlan, Seen, Situation
 from retrain_operator.plan.types import Settings
 

@@ -11,7 +11,7 @@ from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Object
 from retrain_operator.plan.schedule.firing import run_name
 from retrain_operator.plan.schedule.history import ended_well, has_finished
-from retrain_operator.plan.schedule.triggers import States, is_release
+from retrain_operator.plan.schedule.trigger_states import States, is_release
 from retrain_operator.plan.schedule.types import Situation
 from retrain_operator.plan.status import reason_of, sentence
 

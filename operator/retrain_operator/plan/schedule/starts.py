@@ -12,7 +12,7 @@ from retrain_operator.kube.objects import TRAINING_RUN
 from retrain_operator.plan.schedule.concurrency import busy
 from retrain_operator.plan.schedule.firing import run_name, triggered_run
 from retrain_operator.plan.schedule.history import ended_well, has_finished
-from retrain_operator.plan.schedule.triggers import States, is_release, stored
+from retrain_operator.plan.schedule.trigger_states import States, is_release, stored
 from retrain_operator.plan.schedule.types import Action, Create, Situation
 
 

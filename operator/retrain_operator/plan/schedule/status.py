@@ -14,7 +14,7 @@ from retrain_operator.plan.schedule.checks import failure_of, last_check, unread
 from retrain_operator.plan.schedule.clocks import last_tick, next_tick
 from retrain_operator.plan.schedule.concurrency import active
 from retrain_operator.plan.schedule.history import ended_well, has_finished
-from retrain_operator.plan.schedule.triggers import States, unreadable
+from retrain_operator.plan.schedule.trigger_states import States, unreadable
 from retrain_operator.plan.schedule.types import Situation
 from retrain_operator.plan.status import condition, reason_of, sentence
 from retrain_operator.plan.types import Status
