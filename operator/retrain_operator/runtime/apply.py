@@ -10,7 +10,7 @@ from retrain_operator.plan.status import reason_of
 from retrain_operator.plan.types import Observed, Plan, Refusal, Status
 from retrain_operator.runtime.cache import Cache
 from retrain_operator.runtime.health import Health
-from retrain_operator.runtime.tell import tell, write_status
+from retrain_operator.runtime.reporting import send_event, write_status
 
 
 async def apply(
@@ -56,9 +56,12 @@ async def _write_status(
     written = await write_status(TRAINING_RUN, run, status, client, health)
     cache.wrote(written, datetime.now(UTC))
     if reason_of(run.get("status") or {}) != reason_of(status):
-        said = status["conditions"][0]
-        bad = said["status"] == "False"
-        await tell(TRAINING_RUN, run, said["reason"], said["message"], client, bad=bad)
+        succeeded = status["conditions"][0]
+        failed = succeeded["status"] == "False"
+        reason, message = succeeded["reason"], succeeded["message"]
+        await send_event(TRAINING_RUN, run, reason, message, client, warning=failed)
         for found in warnings(status):
-            await tell(TRAINING_RUN, run, found["reason"], found["message"], client, bad=True)
+            await send_event(
+                TRAINING_RUN, run, found["reason"], found["message"], client, warning=True
+            )
     return written

@@ -11,7 +11,7 @@ from retrain_operator.kube import objects
 from retrain_operator.kube.client import KubeClient
 from retrain_operator.kube.errors import AlreadyExists, Refused
 from retrain_operator.kube.objects import CRON_JOB, RETRAIN_SCHEDULE, Key, Kind, Object
-from retrain_operator.plan.schedule.news import news_of
+from retrain_operator.plan.schedule.events import events_to_send
 from retrain_operator.plan.schedule.types import (
     Action,
     Apply,
@@ -26,7 +26,7 @@ from retrain_operator.runtime.cache import Cache
 from retrain_operator.runtime.health import Health
 from retrain_operator.runtime.observe_schedule import is_deleted, is_orphan
 from retrain_operator.runtime.remembered import Applied
-from retrain_operator.runtime.tell import tell, write_status
+from retrain_operator.runtime.reporting import send_event, write_status
 
 
 async def apply_schedule(
@@ -46,7 +46,7 @@ async def apply_schedule(
     return refusals
 
 
-async def tell_schedule(
+async def report_schedule(
     status: Status | None, seen: Seen, client: KubeClient, cache: Cache, health: Health
 ) -> None:
     """Write the status if it differs, and an Event for each thing that it says anew."""
@@ -54,8 +54,9 @@ async def tell_schedule(
         return
     written = await write_status(RETRAIN_SCHEDULE, seen.schedule, status, client, health)
     cache.put(RETRAIN_SCHEDULE, written)
-    for news in news_of(seen.schedule, status):
-        await tell(RETRAIN_SCHEDULE, seen.schedule, news.reason, news.note, client, bad=news.bad)
+    for event in events_to_send(seen.schedule, status):
+        reason, note, warning = event.reason, event.note, event.warning
+        await send_event(RETRAIN_SCHEDULE, seen.schedule, reason, note, client, warning=warning)
 
 
 async def stop_orphans(client: KubeClient, cache: Cache, key: Key) -> None:
@@ -78,7 +79,7 @@ async def _do(
                 return
             said = json.loads(objects.annotations(body)[names.TRIGGERED_BY_ANNOTATION])
             note = f"{objects.name(body)}: trigger {said['name']}: {said['evidence']}"
-            await tell(RETRAIN_SCHEDULE, seen.schedule, "RunStarted", note, client)
+            await send_event(RETRAIN_SCHEDULE, seen.schedule, "RunStarted", note, client)
         case Apply(kind, None, body):
             try:
                 made = await client.create(kind, objects.namespace(body), body)
@@ -120,7 +121,9 @@ async def _make(
     applied.applied(objects.place(seen.schedule), made, datetime.now(UTC) if repaired else None)
     if repaired:
         note = f"CronJob {objects.name(item)} was changed by somebody and is as the spec says again"
-        await tell(RETRAIN_SCHEDULE, seen.schedule, "CronJobRepaired", note, client, bad=True)
+        await send_event(
+            RETRAIN_SCHEDULE, seen.schedule, "CronJobRepaired", note, client, warning=True
+        )
 
 
 def exactly(live: Any, wanted: Any) -> Any:

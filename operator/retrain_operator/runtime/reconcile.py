@@ -11,7 +11,7 @@ from retrain_operator.plan.rules import plan
 from retrain_operator.plan.schedule.plan import plan_schedule
 from retrain_operator.plan.types import Settings
 from retrain_operator.runtime.apply import apply
-from retrain_operator.runtime.apply_schedule import apply_schedule, stop_orphans, tell_schedule
+from retrain_operator.runtime.apply_schedule import apply_schedule, report_schedule, stop_orphans
 from retrain_operator.runtime.cache import Cache
 from retrain_operator.runtime.health import Health
 from retrain_operator.runtime.observe import observe
@@ -80,5 +80,5 @@ class Reconciler:
         if refusals:
             seen = replace(seen, refusals=refusals)
             decided = plan_schedule(seen, self.settings, self.now())
-        await tell_schedule(decided.status, seen, self.client, self.cache, self.health)
+        await report_schedule(decided.status, seen, self.client, self.cache, self.health)
         return decided.again

@@ -1,4 +1,4 @@
-"""What the operator says about an object: its status, and Events after it."""
+"""What the operator reports about an object: its status, and Events after it."""
 
 import logging
 from datetime import UTC, datetime
@@ -24,8 +24,8 @@ async def write_status(
     return written
 
 
-async def tell(
-    kind: Kind, item: Object, reason: str, note: str, client: KubeClient, *, bad: bool = False
+async def send_event(
+    kind: Kind, item: Object, reason: str, note: str, client: KubeClient, *, warning: bool = False
 ) -> None:
     """An Event about ``item``. Losing one is no harm: the status has said it."""
     now = datetime.now(UTC)
@@ -37,7 +37,7 @@ async def tell(
             "namespace": objects.namespace(item),
         },
         "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "type": "Warning" if bad else "Normal",
+        "type": "Warning" if warning else "Normal",
         "reason": reason,
         "action": "Reconcile",
         "note": note.encode()[:MAX_NOTE].decode(errors="ignore"),

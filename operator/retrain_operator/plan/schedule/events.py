@@ -15,20 +15,20 @@ _EACH = (Finding.NEW_TAG, Finding.TAG_MOVED, Finding.DATA_CHANGED, Finding.DRIFT
 
 
 @dataclass(frozen=True)
-class News:
+class EventToSend:
     """An Event to be."""
 
     reason: str
     note: str
-    bad: bool = False
+    warning: bool = False
 
 
-def news_of(schedule: Object, status: Status) -> Iterator[News]:
+def events_to_send(schedule: Object, status: Status) -> Iterator[EventToSend]:
     """What ``status`` says that the status of ``schedule`` did not say."""
     ready = status["conditions"][0]
     before = objects.any_condition(schedule, ready["type"])
     if before is None or before["reason"] != ready["reason"]:
-        yield News(ready["reason"], ready["message"], ready["status"] == "False")
+        yield EventToSend(ready["reason"], ready["message"], ready["status"] == "False")
     told = {one["name"]: one for one in (schedule.get("status") or {}).get("triggers") or ()}
     for trigger in status.get("triggers", ()):
         if trigger["type"] != "Cron":
@@ -37,18 +37,18 @@ def news_of(schedule: Object, status: Status) -> Iterator[News]:
     before = objects.any_condition(schedule, "Checked")
     failed = checked is not None and checked["reason"] == Finding.CHECK_FAILED
     if checked and failed and (before or {}).get("message") != checked["message"]:
-        yield News(checked["reason"], checked["message"], bad=True)
+        yield EventToSend(checked["reason"], checked["message"], warning=True)
 
 
-def _of_trigger(trigger: Object, before: Object) -> Iterator[News]:
+def _of_trigger(trigger: Object, before: Object) -> Iterator[EventToSend]:
     reason, message = trigger.get("reason"), trigger.get("message")
     blind = not could_look(reason)
-    # A number that is another at each check is no news.
+    # A number that is another at each check is no new event.
     told = (reason, message) if blind or reason in _EACH else reason
     known = (before.get("reason"), before.get("message"))
     if reason and told != (known if isinstance(told, tuple) else known[0]):
-        bad = blind or reason in (Finding.GAVE_UP, Finding.TAG_MOVED)
-        yield News(reason, f"trigger {trigger['name']}: {message}", bad)
+        warning = blind or reason in (Finding.GAVE_UP, Finding.TAG_MOVED)
+        yield EventToSend(reason, f"trigger {trigger['name']}: {message}", warning)
     waits = trigger.get("waits")
     if waits and waits != before.get("waits"):
-        yield News(WAITS, f"trigger {trigger['name']}: {waits}")
+        yield EventToSend(WAITS, f"trigger {trigger['name']}: {waits}")
