@@ -4,7 +4,8 @@ from typing import Any
 
 from plan.triggering import Life
 from retrain_core.evidence import Unseen
-from retrain_operator.plan.schedule.events import EventToSend, events_to_send
+from retrain_operator.plan.schedule.events import events_to_send
+from retrain_operator.plan.types import EventToSend
 from seen import DATA, QUALITY, RELEASE, data, metric, tag
 
 

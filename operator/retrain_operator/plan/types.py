@@ -47,6 +47,15 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class EventToSend:
+    """About a run or a schedule; ``warning``: somebody should act."""
+
+    reason: str
+    note: str
+    warning: bool = False
+
+
+@dataclass(frozen=True)
 class PodProblem:
     """What keeps a pod from running."""
 

@@ -7,7 +7,7 @@ from retrain_operator.kube.errors import AlreadyExists, Refused
 from retrain_operator.kube.objects import JOB, TRAINING_RUN, Object
 from retrain_operator.plan.became import warnings
 from retrain_operator.plan.status import reason_of
-from retrain_operator.plan.types import Observed, Plan, Refusal, Status
+from retrain_operator.plan.types import EventToSend, Observed, Plan, Refusal, Status
 from retrain_operator.runtime.cache import Cache
 from retrain_operator.runtime.health import Health
 from retrain_operator.runtime.reporting import send_event, write_status
@@ -58,10 +58,8 @@ async def _write_status(
     if reason_of(run.get("status") or {}) != reason_of(status):
         succeeded = status["conditions"][0]
         failed = succeeded["status"] == "False"
-        reason, message = succeeded["reason"], succeeded["message"]
-        await send_event(TRAINING_RUN, run, reason, message, client, warning=failed)
-        for found in warnings(status):
-            await send_event(
-                TRAINING_RUN, run, found["reason"], found["message"], client, warning=True
-            )
+        events = [EventToSend(succeeded["reason"], succeeded["message"], failed)]
+        events += [EventToSend(one["reason"], one["message"], True) for one in warnings(status)]
+        for event in events:
+            await send_event(TRAINING_RUN, run, event, client)
     return written

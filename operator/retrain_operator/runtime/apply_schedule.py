@@ -21,7 +21,7 @@ from retrain_operator.plan.schedule.types import (
     Patch,
     Seen,
 )
-from retrain_operator.plan.types import Status
+from retrain_operator.plan.types import EventToSend, Status
 from retrain_operator.runtime.cache import Cache
 from retrain_operator.runtime.health import Health
 from retrain_operator.runtime.observe_schedule import is_deleted, is_orphan
@@ -55,8 +55,7 @@ async def report_schedule(
     written = await write_status(RETRAIN_SCHEDULE, seen.schedule, status, client, health)
     cache.put(RETRAIN_SCHEDULE, written)
     for event in events_to_send(seen.schedule, status):
-        reason, note, warning = event.reason, event.note, event.warning
-        await send_event(RETRAIN_SCHEDULE, seen.schedule, reason, note, client, warning=warning)
+        await send_event(RETRAIN_SCHEDULE, seen.schedule, event, client)
 
 
 async def stop_orphans(client: KubeClient, cache: Cache, key: Key) -> None:
@@ -79,7 +78,8 @@ async def _do(
                 return
             said = json.loads(objects.annotations(body)[names.TRIGGERED_BY_ANNOTATION])
             note = f"{objects.name(body)}: trigger {said['name']}: {said['evidence']}"
-            await send_event(RETRAIN_SCHEDULE, seen.schedule, "RunStarted", note, client)
+            event = EventToSend("RunStarted", note)
+            await send_event(RETRAIN_SCHEDULE, seen.schedule, event, client)
         case Apply(kind, None, body):
             try:
                 made = await client.create(kind, objects.namespace(body), body)
@@ -121,9 +121,8 @@ async def _make(
     applied.applied(objects.place(seen.schedule), made, datetime.now(UTC) if repaired else None)
     if repaired:
         note = f"CronJob {objects.name(item)} was changed by somebody and is as the spec says again"
-        await send_event(
-            RETRAIN_SCHEDULE, seen.schedule, "CronJobRepaired", note, client, warning=True
-        )
+        event = EventToSend("CronJobRepaired", note, warning=True)
+        await send_event(RETRAIN_SCHEDULE, seen.schedule, event, client)
 
 
 def exactly(live: Any, wanted: Any) -> Any:

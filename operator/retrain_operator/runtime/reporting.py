@@ -7,7 +7,7 @@ from retrain_operator.kube import objects
 from retrain_operator.kube.client import FIELD_MANAGER, KubeClient
 from retrain_operator.kube.errors import ApiError
 from retrain_operator.kube.objects import EVENT, Kind, Object
-from retrain_operator.plan.types import Status
+from retrain_operator.plan.types import EventToSend, Status
 from retrain_operator.runtime.health import Health
 
 logger = logging.getLogger(__name__)
@@ -24,12 +24,10 @@ async def write_status(
     return written
 
 
-async def send_event(
-    kind: Kind, item: Object, reason: str, note: str, client: KubeClient, *, warning: bool = False
-) -> None:
-    """An Event about ``item``. Losing one is no harm: the status has said it."""
+async def send_event(kind: Kind, item: Object, event: EventToSend, client: KubeClient) -> None:
+    """Send an Event about ``item``. Losing one is no harm: the status has it."""
     now = datetime.now(UTC)
-    event = {
+    body = {
         "apiVersion": EVENT.api_version,
         "kind": EVENT.name,
         "metadata": {
@@ -37,10 +35,10 @@ async def send_event(
             "namespace": objects.namespace(item),
         },
         "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "type": "Warning" if warning else "Normal",
-        "reason": reason,
+        "type": "Warning" if event.warning else "Normal",
+        "reason": event.reason,
         "action": "Reconcile",
-        "note": note.encode()[:MAX_NOTE].decode(errors="ignore"),
+        "note": event.note.encode()[:MAX_NOTE].decode(errors="ignore"),
         "reportingController": f"retrain.dev/{FIELD_MANAGER}",
         "reportingInstance": FIELD_MANAGER,
         "regarding": {
@@ -52,6 +50,6 @@ async def send_event(
         },
     }
     try:
-        await client.create(EVENT, objects.namespace(item), event)
+        await client.create(EVENT, objects.namespace(item), body)
     except ApiError as error:
         logger.warning("an event was lost: %s", error)

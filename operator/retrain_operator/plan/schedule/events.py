@@ -1,26 +1,16 @@
 """What is new in a status, one Event each: a look's finding, too, that led to no run."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from retrain_core.verdict.finding import Finding, could_look
 from retrain_operator.kube import objects
 from retrain_operator.kube.objects import Object
-from retrain_operator.plan.types import Status
+from retrain_operator.plan.types import EventToSend, Status
 
 WAITS = "DidNotStart"
 """Reason of what is due and has to wait."""
 _EACH = (Finding.NEW_TAG, Finding.TAG_MOVED, Finding.DATA_CHANGED, Finding.DRIFTED)
 """Findings of which each is another."""
-
-
-@dataclass(frozen=True)
-class EventToSend:
-    """An Event to be."""
-
-    reason: str
-    note: str
-    warning: bool = False
 
 
 def events_to_send(schedule: Object, status: Status) -> Iterator[EventToSend]:
