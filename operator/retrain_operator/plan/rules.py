@@ -44,15 +44,15 @@ def plan(seen: Observed, settings: Settings, now: datetime) -> Plan:
     for rule in RULES:
         if (decided := rule(situation)) is not None:
             return decided
-    return _working(situation)
+    raise AssertionError("the last rule always applies")
 
 
-def _being_deleted(s: Situation) -> Plan | None:
-    """Garbage collection takes the Job along."""
+def _is_being_deleted(s: Situation) -> Plan | None:
+    """Garbage collection takes the Job along: nothing is to be done."""
     return Plan() if objects.being_deleted(s.seen.run) else None
 
 
-def _finished(s: Situation) -> Plan | None:
+def _has_finished(s: Situation) -> Plan | None:
     """A stored outcome stays. What is left of the Job ends, and goes when its time has come."""
     status = s.seen.status
     completed = objects.moment(status.get("completionTime"))
@@ -83,12 +83,13 @@ def _leftover_job(s: Situation) -> Plan:
     return Plan()
 
 
-def _job_of_another(s: Situation) -> Plan | None:
+def _job_is_not_its_own(s: Situation) -> Plan | None:
+    """A Job of the run's name that is not its own is left alone."""
     job, run = s.seen.job, s.seen.run
     if job is None or owns(run, job):
         return None
     if "jobUID" in s.seen.status:
-        return _lost(s)
+        return _job_is_lost(s)
     if (wanted := made_for(run)) is not None:
         if objects.uid(job) == wanted and recorded_by(job) is None:
             if s.now - objects.created(run) < MARKED:
@@ -110,20 +111,16 @@ def _job_of_another(s: Situation) -> Plan | None:
     )
 
 
-def _invalid(s: Situation) -> Plan | None:
-    if s.seen.job is not None or s.problem is None:
-        return None
-    return Plan(status=final(s, Reason.INVALID_SPEC, s.problem))
-
-
-def _ended(s: Situation) -> Plan | None:
+def _job_has_finished(s: Situation) -> Plan | None:
+    """The Job has finished: its pods say how the run ended."""
     if s.seen.job is None or not has_ended(s.seen.job):
         return None
     ending = ending_of(s.seen)
     return Plan(status=final(s, ending.reason, ending.message, ending.result), again=timedelta(0))
 
 
-def _cancelled(s: Situation) -> Plan | None:
+def _is_cancelled(s: Situation) -> Plan | None:
+    """spec.cancel stops the Job; the record stays."""
     if not s.seen.cancelled:
         return None
     if s.seen.job is None:
@@ -132,7 +129,8 @@ def _cancelled(s: Situation) -> Plan | None:
     return _stopping(s, Plan(delete_job=not objects.being_deleted(s.seen.job), status=stopping))
 
 
-def _lost(s: Situation) -> Plan | None:
+def _job_is_lost(s: Situation) -> Plan | None:
+    """The run's Job is gone or going, and no other one is ever created."""
     uid, job = s.seen.status.get("jobUID"), s.seen.job
     if uid is not None and (job is None or objects.uid(job) != uid):
         return Plan(status=final(s, Reason.JOB_LOST, "the run's Job is gone"), again=timedelta(0))
@@ -151,7 +149,15 @@ def _stopping(s: Situation, waiting: Plan) -> Plan:
     return replace(waiting, status=ongoing(s, lost.reason, lost.message))
 
 
-def _refused(s: Situation) -> Plan | None:
+def _spec_is_invalid(s: Situation) -> Plan | None:
+    """The spec breaks a rule of ours that the API server did not know."""
+    if s.seen.job is not None or s.problem is None:
+        return None
+    return Plan(status=final(s, Reason.INVALID_SPEC, s.problem))
+
+
+def _job_was_refused(s: Situation) -> Plan | None:
+    """The API server did not take the Job in this pass."""
     refusal = s.seen.refusal
     if refusal is None:
         return None
@@ -162,7 +168,8 @@ def _refused(s: Situation) -> Plan | None:
     return Plan(status=ongoing(s, reason, message), again=REFUSED_AGAIN)
 
 
-def _not_to_start(s: Situation) -> Plan | None:
+def _is_suspended_before_its_start(s: Situation) -> Plan | None:
+    """spec.suspend withholds a Job that does not exist yet."""
     if s.seen.job is None and s.seen.suspended:
         return Plan(
             status=ongoing(s, Activity.SUSPENDED, "spec.suspend is set: nothing is started")
@@ -170,7 +177,8 @@ def _not_to_start(s: Situation) -> Plan | None:
     return None
 
 
-def _without_job(s: Situation) -> Plan | None:
+def _needs_a_job(s: Situation) -> Plan | None:
+    """Create the Job."""
     if s.seen.job is not None:
         return None
     run = s.seen.run
@@ -182,7 +190,8 @@ def _without_job(s: Situation) -> Plan | None:
     return Plan(create_job=job, again=timedelta(0))
 
 
-def _suspension(s: Situation) -> Plan | None:
+def _is_suspended_or_resumed(s: Situation) -> Plan | None:
+    """Suspend or resume the Job; with a queue, that is Kueue's to do."""
     queue = s.seen.run["spec"].get("queueName") or s.settings.defaults.get("queueName")
     if queue:
         waits = ongoing(s, Activity.QUEUED, f"waits for its turn in queue {queue}")
@@ -196,7 +205,7 @@ def _suspension(s: Situation) -> Plan | None:
     return None
 
 
-def _out_of_memory(s: Situation) -> Plan | None:
+def _ran_out_of_memory(s: Situation) -> Plan | None:
     """Another attempt would only reach the limit again, and Kubernetes cannot tell it by the
     exit code: the Job may try no more, and ends with the pod and its log kept."""
     job, pod = s.seen.job, s.seen.newest_pod
@@ -207,7 +216,8 @@ def _out_of_memory(s: Situation) -> Plan | None:
     return Plan(patch_job={"spec": {"backoffLimit": 0}} if may_try else None)
 
 
-def _disrupted_too_often(s: Situation) -> Plan | None:
+def _was_disrupted_too_often(s: Situation) -> Plan | None:
+    """Kubernetes counts no disruption as a retry."""
     job, pod = s.seen.job, s.seen.newest_pod
     message = disruption_of(pod) if pod else None
     if job is None or message is None:
@@ -217,7 +227,8 @@ def _disrupted_too_often(s: Situation) -> Plan | None:
     return Plan(status=final(s, Reason.EVICTED, message), again=timedelta(0))
 
 
-def _told_just_now(s: Situation) -> Plan | None:
+def _was_reported_just_now(s: Situation) -> Plan | None:
+    """A status was written a moment ago: what has changed since is told with what comes next."""
     if s.seen.written is None:
         return None
     left = s.seen.written + PACE - s.now
@@ -225,28 +236,7 @@ def _told_just_now(s: Situation) -> Plan | None:
     return Plan(again=left) if timedelta(0) < left <= PACE else None
 
 
-RULES: tuple[Callable[[Situation], Plan | None], ...] = (
-    _being_deleted,
-    _finished,
-    restored,
-    _job_of_another,
-    _ended,
-    _cancelled,
-    _lost,
-    _invalid,
-    _refused,
-    _not_to_start,
-    _without_job,
-    _suspension,
-    _out_of_memory,
-    _disrupted_too_often,
-    not_started_in_time,
-    not_put_right,
-    _told_just_now,
-)
-
-
-def _working(s: Situation) -> Plan:
+def _is_working(s: Situation) -> Plan:
     """The Job does its work; the status says how far it is or what hinders it."""
     known = pod_problem(s.seen, s.now)
     pod = s.seen.newest_pod
@@ -266,3 +256,32 @@ def _working(s: Situation) -> Plan:
         status = ongoing(s, Activity.STARTING, "the pod is on its way")
     look = next_look(s.seen, s.now)
     return Plan(status=status).earlier(look).earlier(time_left(s))
+
+
+RULES: tuple[Callable[[Situation], Plan | None], ...] = (
+    # What is over, or nobody's to change, comes before all that could start something.
+    _is_being_deleted,
+    _has_finished,
+    restored,
+    # Whose the Job is comes before what it says.
+    _job_is_not_its_own,
+    # How it ended counts even if somebody cancelled it in the same moment.
+    _job_has_finished,
+    # Before it is found lost: it is we who delete it.
+    _is_cancelled,
+    _job_is_lost,
+    # From here on there may be no Job yet. An invalid spec would end each time it is built.
+    _spec_is_invalid,
+    _job_was_refused,
+    _is_suspended_before_its_start,
+    _needs_a_job,
+    # From here on there is one, and it has not finished.
+    _is_suspended_or_resumed,
+    _ran_out_of_memory,
+    _was_disrupted_too_often,
+    not_started_in_time,
+    not_put_right,
+    # All that ends a run or changes its Job is done at once; progress may wait for a second.
+    _was_reported_just_now,
+    _is_working,
+)
