@@ -71,6 +71,15 @@ class _OfTriggers:
 
 
 def _of_triggers(s: Situation) -> _OfTriggers:
+    """Five passes over the states of the triggers, each of what the one before has left.
+
+    1. ``claimed``: runs that exist have been started, also where the status does not know of it.
+    2. ``settled``: a run that has finished ends its firing, or has it fire again later.
+    3. ``starts``, ``started``: what may start of that which the status *has stored* as due. What
+       becomes due below starts in a later pass: the write of the status is the lock.
+    4. ``read``: the newest reports of checks make more due.
+    5. ``starts`` once more: what is due now and has to wait is told what for.
+    """
     before = settled(s, claimed(s, states(s)))
     begun = starts(s, before)
     after = told_of_size(read(s, started(s, before, begun)))
