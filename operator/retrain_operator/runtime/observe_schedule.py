@@ -141,8 +141,11 @@ class _Look:
                 unmarked.append((job, clocks[owner["uid"]]))
                 continue
             self.jobs.append(job)
-            absent = mark not in runs and self._has_time()
-            if absent and await self._is_gone(objects.name(job), mark):
+            if mark in runs:
+                continue
+            if self._time_is_up():
+                self.unfinished = True
+            elif await self._is_gone(objects.name(job), mark):
                 self.gone.add(mark)
         self._forget_but(unmarked)
         new = [
@@ -152,7 +155,8 @@ class _Look:
         ]
         # Whoever takes names must not keep the others from their turn.
         for job, clock in sorted(new, key=lambda one: self._looks_taken(one[0]))[:AT_ONCE]:
-            if not self._has_time():
+            if self._time_is_up():
+                self.unfinished = True
                 break
             await self._unrecorded(job, clock)
         self.jobs.sort(key=lambda job: (objects.created(job), objects.name(job)))
@@ -189,9 +193,8 @@ class _Look:
                 else:
                     self.taken.add((TRAINING_RUN, name))
 
-    def _has_time(self) -> bool:
-        self.unfinished = self.unfinished or time.monotonic() > self.ends
-        return not self.unfinished
+    def _time_is_up(self) -> bool:
+        return time.monotonic() > self.ends
 
     def _forget_but(self, unmarked: Iterable[tuple[Object, Object]]) -> None:
         there = {objects.uid(job) for job, _ in unmarked}
