@@ -22,7 +22,7 @@ from retrain_trainer.pipeline.project import Output, Project, open_project
 from retrain_trainer.pipeline.records import VersionRecord, find_record
 from retrain_trainer.pipeline.state import PipelineState, check_state, restore_state
 from retrain_trainer.registry.mlflow_registry import MLflowRegistry
-from retrain_trainer.registry.versions import MODEL_PATH, Version
+from retrain_trainer.registry.versions import COMMIT, JOB_UID, MODEL_PATH, Version
 from retrain_trainer.tracking.client import connect, tracking_address
 
 DEFAULT_ALIAS = "champion"
@@ -76,11 +76,7 @@ def _pull(reference: str, filename: Path | None, home: Home, force: bool) -> Non
     name = match["name"]
     version = _find(MLflowRegistry(client, stores.tracking_uri, name), match, stores)
     if version.record is None:
-        raise RunFailed(
-            Reason.INVALID_SPEC,
-            f"version {version.number} of {name} was not registered by Retrain: no dvc.lock",
-            "Pull a version that a run of Retrain registered: it has the tag retrain.dev/record.",
-        )
+        raise _without_record(name, version)
     home.create()
     project = _open(home, spec, stores)
     state = _record(project, name, version, version.record)
@@ -89,8 +85,7 @@ def _pull(reference: str, filename: Path | None, home: Home, force: bool) -> Non
     _place(project, home, version.tags.get(MODEL_PATH))
     found = f"{printable(name)} version {version.number}"
     print(f"{found}: dvc.lock, data and model are in the work tree")
-    commit = state.commit or ""
-    if _COMMIT.fullmatch(commit) and commit != head(home.source):
+    if (commit := _commit(state.commit)) and commit != head(home.source):
         print(f"its code is commit {commit}: git checkout {commit}")
 
 
@@ -120,11 +115,39 @@ def _record(project: Project, name: str, version: Version, digest: str) -> Versi
             raise failure
         raise RunFailed(
             Reason.DATA_MISSING,
-            f"no store has the record of version {version.number} of {name} that can be read here",
+            f"no store has the record of version {version.number} of {name} that can be read here"
+            + _of_code(version),
             "Name the manifest with the store (-f), use the retrain that registered it, or pull"
             " another version.",
         )
     return record
+
+
+def _without_record(name: str, version: Version) -> RunFailed:
+    what = f"version {version.number} of {name}"
+    if JOB_UID not in version.tags:
+        return RunFailed(
+            Reason.INVALID_SPEC,
+            f"{what} was not registered by Retrain: no dvc.lock",
+            "Pull a version that a run of Retrain registered: it has the tag retrain.dev/record.",
+        )
+    return RunFailed(
+        Reason.INVALID_SPEC,
+        f"{what} was registered by an earlier release of Retrain, which kept no record of it in the"
+        f" store{_of_code(version)}",
+        "Check out its commit, put retrain/dvc.lock of its MLflow run beside dvc.yaml, and run `dvc"
+        " pull`.",
+    )
+
+
+def _of_code(version: Version) -> str:
+    """What the tracking server says of the code of ``version``, to be put behind a message."""
+    commit = _commit(version.tags.get(COMMIT))
+    return f"; its code is commit {commit}" if commit else ""
+
+
+def _commit(said: str | None) -> str | None:
+    return said if said and _COMMIT.fullmatch(said) else None
 
 
 def _nothing_named() -> TrainingRunSpec:

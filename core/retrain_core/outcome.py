@@ -7,6 +7,7 @@ the operator sees from outside, told by `retrain submit --wait`.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 from retrain_core.reasons import Activity as Activity
 from retrain_core.reasons import Reason as Reason
@@ -19,8 +20,8 @@ class Outcome:
     reason: Reason
     exit_code: int
     retry: bool
-    """Whether the same run may succeed when tried again unchanged, at once. A server that was away
-    has been waited for: if each attempt did that anew, a run would wait for hours."""
+    """Whether the same run may succeed when tried again unchanged, at once. A run is Unreachable
+    once it has waited: if each attempt did that anew, it would wait for hours."""
     remedy: str
     """What the person can do about it, as a sentence."""
 
@@ -35,6 +36,7 @@ class Outcome:
 
 
 _AWAY = {Reason.SOURCE_UNREACHABLE, Reason.STORE_UNREACHABLE, Reason.TRACKING_UNREACHABLE}
+_AGAIN = "Then create the run again under another name: nothing that had ended is trained twice."
 _ROWS = (
     Outcome(Reason.TRAINED, 0, False, "Nothing to do."),
     Outcome(
@@ -70,7 +72,7 @@ _ROWS = (
         Reason.SOURCE_UNREACHABLE,
         22,
         False,
-        "Check the host in spec.source.git.url and the way to it from the pod.",
+        f"Check the host in spec.source.git.url and the way to it from the pod. {_AGAIN}",
     ),
     Outcome(
         Reason.ENVIRONMENT_FAILED,
@@ -92,7 +94,7 @@ _ROWS = (
         Reason.STORE_UNREACHABLE,
         32,
         False,
-        "Check spec.dvc.remote.endpointURL and the way to it.",
+        f"Check spec.dvc.remote.endpointURL and the way to it. {_AGAIN}",
     ),
     Outcome(
         Reason.DATA_MISSING,
@@ -111,13 +113,19 @@ _ROWS = (
         Reason.TRACKING_UNREACHABLE,
         42,
         False,
-        "Check spec.mlflow.trackingURI and whether the server is up.",
+        f"Check spec.mlflow.trackingURI and whether the server is up. {_AGAIN}",
     ),
     Outcome(
         Reason.SUPERSEDED,
         43,
         True,
         "Nothing to do: another pod of the same run goes on where this one was left behind.",
+    ),
+    Outcome(
+        Reason.UNEXPECTED_ANSWER,
+        75,
+        True,
+        f"Check what answers at the address in the message, and its certificate. {_AGAIN}",
     ),
     Outcome(Reason.STAGE_FAILED, 50, False, "Read the stage's last lines and correct its code."),
     Outcome(
@@ -275,6 +283,13 @@ class RunFailed(Exception):
         self.reason = reason
         self.message = message
         self.own_remedy = remedy
+
+    def retold(self, message: str) -> Self:
+        """The same failure, told in other words."""
+        told = type(self).__new__(type(self), message)
+        told.__dict__ |= self.__dict__
+        told.message = message
+        return told
 
     @property
     def outcome(self) -> Outcome:

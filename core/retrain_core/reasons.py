@@ -23,6 +23,7 @@ class Reason(StrEnum):
     TRACKING_DENIED = "TrackingDenied"
     TRACKING_UNREACHABLE = "TrackingUnreachable"
     SUPERSEDED = "Superseded"
+    UNEXPECTED_ANSWER = "UnexpectedAnswer"
     STAGE_FAILED = "StageFailed"
     OUTPUT_MISSING = "OutputMissing"
     OUT_OF_MEMORY = "OutOfMemory"

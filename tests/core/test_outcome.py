@@ -50,6 +50,7 @@ def test_what_will_fail_again_is_not_retried() -> None:
     retried = {row.reason for row in OUTCOMES.values() if row.retry}
     assert retried == {
         Reason.SUPERSEDED,
+        Reason.UNEXPECTED_ANSWER,
         Reason.NO_SPACE_LEFT,
         Reason.CANCELLED,
         Reason.INTERNAL_ERROR,
@@ -71,6 +72,28 @@ def test_a_server_that_was_waited_for_is_not_waited_for_again_by_another_attempt
     assert {rule["onExitCodes"]["containerName"] for rule in rules} == {"source", "train"}
     for rule in rules:
         assert OUTCOMES[reason].exit_code in rule["onExitCodes"]["values"]
+
+
+def test_what_answers_in_a_server_s_place_for_a_moment_costs_one_attempt_and_not_the_run() -> None:
+    assert OUTCOMES[Reason.UNEXPECTED_ANSWER].exit_code not in FINAL_EXIT_CODES
+
+
+@pytest.mark.parametrize(
+    "reason", [Reason.SOURCE_UNREACHABLE, Reason.STORE_UNREACHABLE, Reason.TRACKING_UNREACHABLE]
+)
+def test_what_to_do_after_an_outage_is_said(reason: Reason) -> None:
+    assert "create the run again" in OUTCOMES[reason].remedy
+
+
+def test_a_failure_told_in_other_words_is_the_same_failure() -> None:
+    failure = RunFailed(Reason.INVALID_SPEC, "x", "Correct it.")
+    told = failure.retold("the submodule a: x")
+    assert (told.reason, told.message, told.remedy, str(told)) == (
+        Reason.INVALID_SPEC,
+        "the submodule a: x",
+        "Correct it.",
+        "the submodule a: x",
+    )
 
 
 def test_a_failed_run_knows_its_row() -> None:

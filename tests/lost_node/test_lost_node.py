@@ -61,6 +61,6 @@ def test_of_a_node_lost_in_the_middle_one_version_is_named_and_is_what_its_recor
     assert status["conditions"][0]["reason"] == "Trained", status
     named = team.client().get_model_version_by_alias(team.name, "champion")
     assert status["model"]["version"] == named.version
-    assert_is_as_recorded(named)
+    assert_is_as_recorded(named, team.stores.s3, team.bucket)
     unnamed = [one for one in versions(team) if one.version != named.version]
     assert not any(one.aliases for one in unnamed)

@@ -7,6 +7,7 @@ from pathlib import Path
 import mlflow
 from mlflow.entities.model_registry import ModelVersion
 
+from servers.s3 import S3Server
 from support.toy import toy_files
 
 
@@ -18,15 +19,12 @@ def noisy_files() -> dict[str, str]:
     )
 
 
-def assert_is_as_recorded(version: ModelVersion) -> None:
+def assert_is_as_recorded(version: ModelVersion, s3: S3Server, bucket: str) -> None:
     """Needs MLFLOW_TRACKING_URI."""
     digest = version.tags["retrain.dev/record"]
-    record = _read(version, f"retrain/records/{digest}.json")
+    record = s3.get(bucket, f"dvc/retrain/records/{digest}.json")
     assert hashlib.sha256(record).hexdigest() == digest
     lock = json.loads(record)["locks"]["dvc.lock"]
     assert hashlib.md5(lock.encode()).hexdigest() == version.tags["retrain.dev/dvc-lock-md5"]
-    assert hashlib.md5(_read(version, "model/model.json")).hexdigest() in lock
-
-
-def _read(version: ModelVersion, path: str) -> bytes:
-    return Path(mlflow.artifacts.download_artifacts(f"runs:/{version.run_id}/{path}")).read_bytes()
+    file = mlflow.artifacts.download_artifacts(f"runs:/{version.run_id}/model/model.json")
+    assert hashlib.md5(Path(file).read_bytes()).hexdigest() in lock

@@ -46,7 +46,7 @@ def test_a_pod_that_comes_back_after_another_has_begun_writes_nothing_more(
     run_id = str(version.run_id)
     assert world.client().get_run(run_id).info.status == "FINISHED"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", world.mlflow.uri)
-    assert_is_as_recorded(version)
+    assert_is_as_recorded(version, world.s3, world.bucket)
 
 
 class Stranger:

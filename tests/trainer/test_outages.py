@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
-from retrain_core.outcome import Reason, RunFailed
-from retrain_core.spec import GitSource
+from retrain_core.outcome import FINAL_EXIT_CODES, Reason, RunFailed
+from retrain_core.spec import GitSource, TrainingRunSpec
 from retrain_trainer.git import list_tags
-from retrain_trainer.patience import Away
+from retrain_trainer.job import Job
+from retrain_trainer.patience import Away, Patience
+from retrain_trainer.report import LogReporter
+from retrain_trainer.source import prepare_source
+from retrain_trainer.tracking.run import COMMIT, TrackedRun
 from servers.gate import Gate, gate
 from support.pods import Ended, Pods, Process
 from support.world import World
@@ -23,6 +28,8 @@ HOW: dict[str, Callable[[Gate], None]] = {
     "503": lambda door: door.answer(503),
     "429": lambda door: door.answer(429, "Retry-After: 1"),
 }
+SOMETHING_ELSE: dict[str, Callable[[Gate], None]] = {"404": lambda door: door.answer(404)}
+"""In the place of a server; of git and S3 it says that what is asked for is not there."""
 WAITS = "waiting for up to"
 
 
@@ -80,7 +87,7 @@ def away_for_a_while(
     pods: Pods, process: Process, door: Gate, how: str, cause: Callable[[], None]
 ) -> Ended:
     """The end of a run whose server goes away, and comes back once the run waits for it."""
-    HOW[how](door)
+    (HOW | SOMETHING_ELSE)[how](door)
     cause()
     is_waited_for(process, door, how)
     door.open()
@@ -124,7 +131,7 @@ def before_all(world: World, which: str, how: str, step: str) -> None:
 
 @pytest.mark.parametrize(
     ("which", "how"),
-    [("S3", "refused"), pytest.param("MLflow", "503", marks=pytest.mark.exhaustive)],
+    [("S3", "refused"), pytest.param("MLflow", "404", marks=pytest.mark.exhaustive)],
 )
 def test_a_stage_that_ended_during_an_outage_is_not_run_again(
     world: World, which: str, how: str
@@ -155,6 +162,47 @@ def test_no_outage_before_the_source_is_there_ends_its_run(
     world: World, which: str, how: str
 ) -> None:
     before_all(world, which, how, "source")
+
+
+def test_what_answers_at_first_in_mlflow_s_place_is_told_at_once_and_tried_again(
+    world: World,
+) -> None:
+    with behind_a_gate(world, "MLflow") as (pods, door):
+        door.answer(404)
+        ended = pods.source()
+        assert (ended.code, ended.result.reason) == (75, Reason.UNEXPECTED_ANSWER), ended
+        assert ended.code not in FINAL_EXIT_CODES
+        assert "waited" not in ended.output
+        door.open()
+        assert pods.source().code == 0
+
+
+@pytest.mark.parametrize(
+    ("commit", "reason", "waits"),
+    [(None, Reason.UNEXPECTED_ANSWER, 0), ("0" * 40, Reason.SOURCE_UNREACHABLE, 1)],
+)
+def test_a_git_server_that_an_earlier_attempt_has_fetched_from_is_waited_for(
+    tmp_path: Path, commit: str | None, reason: Reason, waits: int
+) -> None:
+    told: list[str] = []
+    with gate("http://127.0.0.1:9") as door:
+        door.answer(400)
+        spec = {"source": {"git": {"url": f"{door.url}/x.git"}}}
+        job = Job(
+            name="toy",
+            uid="toy",
+            spec=TrainingRunSpec.model_validate(spec),
+            project=tmp_path,
+            state=tmp_path,
+            tracking_uri="http://127.0.0.1:9",
+            patience=Patience(0.05, told.append),
+        )
+        tags = {COMMIT: commit} if commit else {}
+        client = MlflowClient("http://127.0.0.1:9")
+        run = TrackedRun(client, job.tracking_uri, "toy", "toy", "0", "0", tags, bool(commit))
+        with pytest.raises(RunFailed) as caught:
+            prepare_source(job, run, tmp_path / "repository", None, LogReporter())
+    assert (caught.value.reason, len(told)) == (reason, waits)
 
 
 @pytest.mark.parametrize(

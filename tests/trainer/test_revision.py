@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from retrain_core.outcome import Reason
+from retrain_core.outcome import Reason, RunFailed
 from servers.git_repos import BareRepository
 from support.cloning import Cloning, ask
 from support.toy import toy_files
@@ -77,8 +77,27 @@ def test_a_recorded_commit_is_fetched_only_if_the_revision_leads_to_it(
         cloning.refused(
             repository, Reason.SOURCE_NOT_FOUND, *words, pinned=named.proposed, revision=revision
         )
-    repository.branch("main", "main~2")
-    cloning.refused(repository, Reason.SOURCE_NOT_FOUND, "was rewritten", pinned=old)
+
+
+def test_of_a_branch_that_was_rewritten_since_the_commit_is_named_that_the_run_began_with(
+    cloning: Cloning,
+) -> None:
+    """Though its server gives it out: it would a stranger's as well."""
+    repository = cloning.repository({"b.txt": "1\n"})
+    repository.allow_sha_in_want("any")
+    began_with = repository.sha()
+    words = (f"this run began with commit {began_with[:12]}", "was rewritten or deleted since")
+    repository.branch("main", "main~1")
+    repository.commit({"b.txt": "2\n"})
+    with pytest.raises(RunFailed) as told:
+        cloning.clone(repository, began_with)
+    assert told.value.reason is Reason.SOURCE_NOT_FOUND
+    assert all(word in told.value.message for word in words)
+    assert told.value.remedy.startswith("Start a new run")
+    repository.branch("other", "main")
+    repository.delete_branch("main")
+    gone = (*words, "main of", "is gone")
+    cloning.refused(repository, Reason.SOURCE_NOT_FOUND, *gone, pinned=began_with)
 
 
 def test_who_can_write_to_mlflow_alone_chooses_no_commit(world: World) -> None:

@@ -2,18 +2,20 @@
 
 import errno
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import requests
+from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 from dvc.stage.exceptions import StageCmdFailedError
 from mlflow.exceptions import MlflowException
+from mlflow.utils.rest_utils import verify_rest_response
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.attempt import outcome_of
 from retrain_trainer.interrupt import Interrupted, Interruption
-from retrain_trainer.patience import LONGEST_SECONDS, Away, Patience
+from retrain_trainer.patience import LONGEST_SECONDS, Away, Odd, Patience
 from retrain_trainer.pipeline.champion import (
     NotComparableError,
     lasting_failures_not_comparable,
@@ -77,16 +79,84 @@ def test_an_outage_shorter_than_is_tolerated_is_waited_for(
 def test_a_longer_one_ends_the_run_when_the_time_is_over(
     clock: Clock, told: list[str], works: float
 ) -> None:
-    with pytest.raises(Away, match="s3://b"):
+    with pytest.raises(Away, match="s3://b") as caught:
         made(900, clock, told).through(away_until(clock, 10_000, works))
     assert 900 <= clock.now <= 900 + 2 * works
+    assert caught.value.given_up
+    waited = clock.now - works
+    assert caught.value.message == f"s3://b cannot be reached; waited {waited:.0f} s for it"
     assert clock.waits[:6] == [1, 2, 4, 8, 16, 30]
 
 
 def test_without_tolerance_there_is_one_try_and_no_word(clock: Clock, told: list[str]) -> None:
-    with pytest.raises(Away):
+    with pytest.raises(Away) as caught:
         made(0, clock, told).through(away_until(clock, 1))
     assert (clock.waits, told) == ([], [])
+    assert "waited" not in caught.value.message
+
+
+def odd_until(clock: Clock, back: float) -> Callable[[], str]:
+    def action() -> str:
+        if clock.now < back:
+            said = "http://mlflow is no MLflow tracking server: 404"
+            raise Odd(Reason.TRACKING_UNREACHABLE, said, server="http://mlflow")
+        return "answer"
+
+    return action
+
+
+def test_a_server_that_has_answered_before_is_waited_for_when_something_else_answers(
+    clock: Clock, told: list[str]
+) -> None:
+    patience = made(900, clock, told)
+    patience.answered.add("http://mlflow")
+    assert patience.through(odd_until(clock, 60)) == "answer"
+    with pytest.raises(RunFailed) as caught:
+        patience.through(lambda: patience.through(odd_until(clock, 10_000)))
+    assert (caught.value.reason, caught.value.outcome.retry) == (
+        Reason.TRACKING_UNREACHABLE,
+        False,
+    )
+    assert caught.value.message.endswith("404; waited 900 s for it")
+
+
+def test_of_any_other_it_is_told_at_once_and_another_attempt_may_find_it_otherwise(
+    clock: Clock, told: list[str]
+) -> None:
+    patience = made(900, clock, told)
+    patience.answered.add("s3://b")
+    with pytest.raises(RunFailed) as caught:
+        patience.through(lambda: patience.through(odd_until(clock, 60)))
+    assert (caught.value.reason, caught.value.outcome.retry) == (Reason.UNEXPECTED_ANSWER, True)
+    assert (clock.waits, told) == ([], [])
+
+
+def test_who_has_answered_is_known_by_the_requests_that_went_well(
+    clock: Clock, told: list[str]
+) -> None:
+    patience = made(900, clock, told)
+    answers: Iterator[str | Exception] = iter(
+        ["tags", distrusted(), "files", distrusted(), "files"]
+    )
+
+    class Requests:
+        def log_text(self) -> str:
+            return self.set_tag()
+
+        def set_tag(self) -> str:
+            answer = next(answers)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    server: Any = Requests()
+    client: Any = patient(server, "http://mlflow", patience)
+    assert client.set_tag() == "tags"
+    with pytest.raises(Odd):
+        client.log_text()
+    assert client.log_text() == "files"
+    assert client.log_text() == "files"
+    assert clock.waits == [1]
 
 
 def test_actions_within_each_other_wait_for_one_outage_together(
@@ -187,25 +257,60 @@ def distrusted() -> Exception:
     return error
 
 
-WAITED_FOR: dict[str, tuple[Exception, bool]] = {
-    "503": (http(503), True),
-    "a rate limit": (http(429), True),
-    "a rate limit told with 403": (http(403, **{"Retry-After": "60"}), True),
-    "a refusal": (http(403), False),
-    "a wrong address": (http(404), False),
-    "a certificate that is not trusted": (distrusted(), False),
-    "a connection that breaks": (requests.exceptions.SSLError("EOF"), True),
-    "silence": (requests.ReadTimeout(), True),
-    "a bucket named so": (requests.ConnectionError("https://exp-401.s3/ denied: 403"), True),
+def translated(status: int, **headers: str) -> Exception:
+    """As s3fs tells of an answer without a body."""
+    answer = {"HTTPStatusCode": status, "HTTPHeaders": headers}
+    error = PermissionError("Forbidden")
+    error.__cause__ = ClientError(
+        {"Error": {"Code": str(status)}, "ResponseMetadata": answer}, "HeadObject"
+    )
+    return error
+
+
+WAITED_FOR: dict[str, tuple[Exception, type[RunFailed]]] = {
+    "503": (http(503), Away),
+    "a rate limit": (http(429), Away),
+    "a rate limit told with 403": (http(403, **{"Retry-After": "60"}), Away),
+    "a rate limit told with 403 by S3": (translated(403, **{"retry-after": "60"}), Away),
+    "a refusal": (http(403), RunFailed),
+    "a refusal by S3": (translated(403), RunFailed),
+    "more than a proxy takes": (http(413), RunFailed),
+    "a wrong address": (http(404), Odd),
+    "a certificate that is not trusted": (distrusted(), Odd),
+    "a connection that breaks": (requests.exceptions.SSLError("EOF"), Away),
+    "silence": (requests.ReadTimeout(), Away),
+    "a bucket named so": (requests.ConnectionError("https://exp-401.s3/ denied: 403"), Away),
 }
 
 
 @pytest.mark.parametrize("case", WAITED_FOR)
 def test_status_codes_and_types_say_what_is_waited_for(case: str) -> None:
-    error, waited = WAITED_FOR[case]
+    error, kind = WAITED_FOR[case]
     for failure in (store_failure(error), failure_of(error, "http://mlflow")):
-        assert failure is not None
-        assert isinstance(failure, Away) == waited
+        assert type(failure) is kind
+
+
+@pytest.mark.parametrize("body", ["<html>slow down</html>", '{"message": "slow down"}'])
+@pytest.mark.parametrize(
+    ("status", "headers", "kind"),
+    [
+        (403, {"Retry-After": "60"}, Away),
+        (403, {}, RunFailed),
+        (429, {"Retry-After": "60"}, Away),
+        (503, {"Retry-After": "60"}, Away),
+        (404, {}, Odd),
+    ],
+)
+def test_a_rate_limit_before_mlflow_is_waited_for(
+    status: int, headers: dict[str, str], kind: type[RunFailed], body: str
+) -> None:
+    response = requests.Response()
+    response.status_code = status
+    response.headers.update(headers)
+    response._content = body.encode()
+    with pytest.raises(MlflowException) as caught:
+        verify_rest_response(response, "/api/2.0/mlflow/runs/get")
+    assert type(failure_of(caught.value, "http://mlflow")) is kind
 
 
 def test_a_full_disk_is_no_outage() -> None:

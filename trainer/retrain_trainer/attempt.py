@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
+from retrain_core.redact import without_userinfo
 from retrain_core.result import Result
 from retrain_trainer.interrupt import Interrupted, Interruption
 from retrain_trainer.job import Job
@@ -105,7 +106,9 @@ def end(run: TrackedRun, reason: Reason, report: Reporter) -> None:
     if reason is Reason.CANCELLED:
         status = "KILLED"
     seconds = _STOPPED_SECONDS if reason is Reason.CANCELLED else _ENDED_SECONDS
-    client = waiting(run.client, run.tracking_uri, Patience(seconds, report.note))
+    patience = Patience(seconds, report.note)
+    patience.answered.add(without_userinfo(run.tracking_uri))
+    client = waiting(run.client, run.tracking_uri, patience)
     run = replace(run, client=client)
     try:
         end_children(run)

@@ -12,7 +12,7 @@ from retrain_trainer.pipeline.metrics import Metrics
 from retrain_trainer.pipeline.model_file import ModelFile
 from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project
-from retrain_trainer.pipeline.records import VersionRecord, keep_record, record_path
+from retrain_trainer.pipeline.records import VersionRecord, keep_record
 from retrain_trainer.pipeline.state import PipelineState
 from retrain_trainer.progress import Progress
 from retrain_trainer.promotion import Promoter
@@ -29,7 +29,6 @@ from retrain_trainer.registry.versions import (
     Version,
 )
 from retrain_trainer.report import Reporter
-from retrain_trainer.tracking.record import record_text
 from retrain_trainer.tracking.run import TrackedRun
 
 
@@ -71,8 +70,7 @@ class Candidate:
     def register(self, children: Sequence[str]) -> None:
         """Make it a version; ``children`` are the ids of the MLflow runs of the stages' code."""
         self.report.step("register")
-        record = self._record()
-        tags = {RECORD: record.digest} | version_tags(
+        tags = {RECORD: self._keep_record()} | version_tags(
             self.job,
             self.project,
             self.plan,
@@ -89,13 +87,11 @@ class Candidate:
         )
         self.is_version(version)
 
-    def _record(self) -> VersionRecord:
-        """Written before the version is: a later attempt writes another state to the run."""
+    def _keep_record(self) -> str:
+        """Before there is the version that names its digest, which is returned."""
         model = str(self.model.out(self.project).hash_info.value)
         record = VersionRecord(**self.state.model_dump(), model_output=model)
-        keep_record(self.project, record)
-        record_text(self.run, record_path(record.digest), record.model_dump_json())
-        return record
+        return keep_record(self.project, record)
 
     def is_version(self, version: Version) -> None:
         """Say which version it is."""

@@ -91,4 +91,4 @@ class _Clone:
         except RunFailed as failure:
             if failure.message.startswith("the submodule "):
                 raise
-            raise refused(shown, failure.message, failure.reason, type(failure)) from None
+            raise refused(shown, failure.message, failure) from None

@@ -17,7 +17,7 @@ from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_core.spec import GitSource
 from retrain_trainer.git_answers import Answer, last_answer, traced
-from retrain_trainer.patience import Away
+from retrain_trainer.patience import Away, Odd
 from retrain_trainer.refusal import is_passing
 
 NOT_FOUND = re.compile(
@@ -149,11 +149,11 @@ class Git:
             return RunFailed(Reason.SOURCE_NOT_FOUND, f"{self.shown} does not exist: {text}")
         if status is None and _DISTRUST.search(stderr):
             said = f"{self.shown} has a certificate that is not trusted: {text}"
-            return RunFailed(Reason.SOURCE_UNREACHABLE, said, _TRUST)
-        cut_off = done.asked and (status is None or status < 300)
-        return (Away if cut_off else RunFailed)(
-            Reason.SOURCE_UNREACHABLE, f"{self.shown} cannot be read: {text}"
-        )
+            return Odd(Reason.SOURCE_UNREACHABLE, said, _TRUST, server=self.shown)
+        said = f"{self.shown} cannot be read: {text}"
+        if done.asked and (status is None or status < 300):
+            return Away(Reason.SOURCE_UNREACHABLE, said)
+        return Odd(Reason.SOURCE_UNREACHABLE, said, server=self.shown)
 
     @property
     def shown(self) -> str:

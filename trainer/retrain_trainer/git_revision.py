@@ -28,16 +28,25 @@ def fetch_revision(git: Git, revision: str, depth: int, pinned: str | None = Non
     if pinned is None:
         return _fetch(git, revision, name, depth)
     if pinned != revision:
+        if name is None and not _SHORT_SHA.match(revision):
+            raise _rewritten(git, revision, pinned, "is gone")
         head = _fetch(git, revision, name, depth)
         if head != pinned and not _leads_to(git, revision, name, pinned):
-            raise RunFailed(
-                Reason.SOURCE_NOT_FOUND,
-                f"an earlier attempt has recorded commit {pinned[:12]}, which {revision} of"
-                f" {git.shown} does not lead to: it was rewritten since, or somebody has changed"
-                " the tag retrain.dev/commit of the MLflow run",
-                "Start a new run: it trains what the revision means now.",
-            )
+            raise _rewritten(git, revision, pinned, "does not lead to it any more")
     return _fetch(git, pinned, pinned, depth)
+
+
+def _rewritten(git: Git, revision: str, pinned: str, what: str) -> RunFailed:
+    """The server may still give the commit out, but only MLflow says that the run began with it:
+    whoever writes there would choose what is trained, a stranger's pull request too."""
+    return RunFailed(
+        Reason.SOURCE_NOT_FOUND,
+        f"this run began with commit {pinned[:12]}, and {revision} of {git.shown} {what}: it was"
+        " rewritten or deleted since, or somebody has changed the tag retrain.dev/commit of the"
+        " MLflow run",
+        "Start a new run: it trains what the revision means now. To train that commit, put a branch"
+        " or tag on it and name that; what had ended is not trained twice.",
+    )
 
 
 def _full_name(git: Git, revision: str) -> str | None:

@@ -51,18 +51,13 @@ def find_submodules(git: Git) -> Iterator[Submodule]:
             yield Submodule(path, _source(path, url, links[path], git.source))
 
 
-def refused(
-    path: str,
-    why: str,
-    reason: Reason = Reason.SOURCE_NOT_FOUND,
-    kind: type[RunFailed] = RunFailed,
-) -> RunFailed:
-    """The failure for a submodule that cannot be had."""
-    return kind(
-        reason,
+def refused(path: str, why: str, failure: RunFailed | None = None) -> RunFailed:
+    """The failure for a submodule that cannot be had; ``failure``: where it is git's, that."""
+    said = (
         f"the submodule {printable(path)}: {printable(why)}. If no stage needs it, set"
-        " `update = none` for it in .gitmodules",
+        " `update = none` for it in .gitmodules"
     )
+    return failure.retold(said) if failure else RunFailed(Reason.SOURCE_NOT_FOUND, said)
 
 
 def same_host(url: str, other: str) -> bool:

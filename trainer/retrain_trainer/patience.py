@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from retrain_core.outcome import RunFailed
+from retrain_core.outcome import Reason, RunFailed
 
 FIRST_SECONDS = 1.0
 """Before the first further try; doubled before each other one."""
@@ -24,6 +24,33 @@ class Away(RunFailed):
 
     given_up = False
     """Whether it was waited for already, for as long as the run may."""
+
+    def give_up(self, waited: float | None) -> None:
+        """It was waited for, ``waited`` seconds if at all, and that was all there is."""
+        self.given_up = True
+        if waited is not None:
+            self.message = f"{self.message}; waited {waited:.0f} s for it"
+
+
+class Odd(Away):
+    """Where a server should be something answers, but not as that server does: a proxy without
+    it, a host whose certificate is not trusted.
+
+    A server that has answered this run before is away, and waited for. Of any other the address may
+    be wrong: that is told at once, and another attempt may find it otherwise.
+    """
+
+    def __init__(
+        self, reason: Reason, message: str, remedy: str | None = None, *, server: str
+    ) -> None:
+        """``reason``: for a server that is away; ``server``: as it is called in messages."""
+        super().__init__(Reason.UNEXPECTED_ANSWER, message, remedy)
+        self.server = server
+        self._of_away = reason
+
+    def give_up(self, waited: float | None) -> None:
+        super().give_up(waited)
+        self.reason = self._of_away
 
 
 def _unheard(_text: str) -> None:
@@ -46,6 +73,8 @@ class Patience:
     """A number from 0 to 1: how much of half the delay is left out."""
     waits: list[str] = field(default_factory=list, init=False)
     """What has been waited for, in words."""
+    answered: set[str] = field(default_factory=set, init=False)
+    """Servers that have answered this run as they should, as messages call them."""
     _until: float | None = field(default=None, init=False)
     """When the outage that is waited for has lasted too long."""
 
@@ -66,12 +95,16 @@ class Patience:
                 try:
                     answer = action()
                 except Away as away:
+                    if isinstance(away, Odd) and away.server not in self.answered:
+                        raise
                     now = self.clock()
                     if self._until is None:
                         self._until = now + self.seconds
                     left = self._until - now
-                    if away.given_up or left <= 0:
-                        away.given_up = True
+                    if away.given_up:
+                        raise
+                    if left <= 0:
+                        away.give_up(None if began is None else now - began)
                         raise
                     if began is None:
                         began, why = now, away.message

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from retrain_core import names
 from retrain_core.defaults import check_tracking_uri, problems_of
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
-from retrain_core.redact import redactor, secrets_in, values_from_secrets
+from retrain_core.redact import redactor, secrets_in, values_from_secrets, without_userinfo
 from retrain_core.result import Result, parse
 from retrain_core.spec import TrainingRunSpec
 from retrain_trainer.attempt import attempt, end, outcome_of
@@ -140,6 +140,7 @@ def run_train(pod: Pod) -> int:
         forget_choices(os.environ)
         if (begun := pod.attempt()) is not None:
             job.patience.waits.extend(begun.waits)
+            job.patience.answered.add(without_userinfo(job.tracking_uri))
             return job, job.patience.through(lambda: continue_attempt(_client(job), job, begun))
         return job, take_over(_open_run(job))[0]
 

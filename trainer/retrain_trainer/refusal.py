@@ -48,10 +48,23 @@ _DENIED_CODES = {
 }
 """Codes of S3, which sends some of them with status 400."""
 _MISSING_CODES = {"NoSuchBucket", "ContainerNotFound"}
-_PASSING_CODES = {"RequestLimitExceeded", "RequestTimeout", "SlowDown", "Throttling"}
-"""Codes of S3 again, some with status 400 or 403."""
+_PASSING_CODES = {
+    "BandwidthLimitExceeded",
+    "LimitExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "RequestTimeout",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequests",
+    "TooManyRequestsException",
+}
+"""Codes of S3 and of what speaks like it, some with status 400 or 403."""
 _DISTRUST = {"SSLCertVerificationError", "ClientConnectorCertificateError"}
-_DENIED_STATUS = (401, 403, 407)
+_DENIED_STATUS = (401, 403, 407, 413)
 _PASSING_STATUS = (408, 425, 429)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _DENIED_ERRNO = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -65,7 +78,7 @@ class Refusal(Enum):
     UNREACHABLE = "cannot be reached"
     """It may be soon."""
     ODD = "does not answer as it should"
-    """Such as 404 for all, or a certificate that is not trusted: no waiting helps."""
+    """Such as 404 for all, or a certificate that is not trusted: something else may be there."""
     MISSING = "does not exist"
     """The place itself, such as a bucket."""
 
@@ -83,10 +96,12 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 def refusal(error: BaseException) -> tuple[Refusal, BaseException] | None:
     """The kind, and the exception of the chain that tells it; None: it is something else."""
     chain = list(causes(error))
-    for cause in chain:
-        if (kind := _kind(cause)) is not None:
-            distrust = any(_names(other) & _DISTRUST for other in chain)
-            return (Refusal.ODD if distrust else kind), cause
+    # Libraries make exceptions of their own of an answer, which know less than it says.
+    for kind_of in (_by_answer, _by_type):
+        for cause in chain:
+            if (kind := kind_of(cause)) is not None:
+                distrust = any(_names(other) & _DISTRUST for other in chain)
+                return (Refusal.ODD if distrust else kind), cause
     return None
 
 
@@ -112,7 +127,7 @@ def local_refusal(error: BaseException) -> str | None:
     return None
 
 
-def _kind(cause: BaseException) -> Refusal | None:
+def _by_answer(cause: BaseException) -> Refusal | None:
     code = _code(cause)
     if code in _DENIED_CODES:
         return Refusal.DENIED
@@ -125,12 +140,16 @@ def _kind(cause: BaseException) -> Refusal | None:
             return Refusal.UNREACHABLE
         if status in _DENIED_STATUS:
             return Refusal.DENIED
+    return None
+
+
+def _by_type(cause: BaseException) -> Refusal | None:
     names = _names(cause)
     # With a file's name it is the operating system that refuses, not a server.
     if names & _DENIED or (isinstance(cause, PermissionError) and not cause.filename):
         return Refusal.DENIED
     if names & _UNREACHABLE:
-        return Refusal.UNREACHABLE if status is None else Refusal.ODD
+        return Refusal.UNREACHABLE if _status(cause) is None else Refusal.ODD
     return None
 
 

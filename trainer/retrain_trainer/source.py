@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from retrain_core.outcome import Reason, RunFailed
+from retrain_core.redact import without_userinfo
 from retrain_trainer.git_access import GitSecret
 from retrain_trainer.git_clone import clone_commit
 from retrain_trainer.job import Job
@@ -35,6 +36,8 @@ def prepare_source(
         shutil.rmtree(repository, ignore_errors=True)
         return clone_commit(git, repository, secret, run.commit, report.warn)
 
+    if run.commit is not None:
+        job.patience.answered.add(without_userinfo(git.url))
     commit = job.patience.through(clone)
     if run.commit is None:
         run.record_commit(commit)

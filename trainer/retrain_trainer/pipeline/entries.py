@@ -101,7 +101,7 @@ def _asked(project: Project, name: str, ask: Callable[[FileSystem, str], Answer]
 
 
 def _with(project: Project, name: str, use: Callable[[FileSystem, str], Answer]) -> Answer:
-    url = str(project.repo.config["remote"][name]["url"])
+    url = project.url(name)
     try:
         with one_try(project):
             return use(*file_system(project.repo.config, name=name))

@@ -24,7 +24,7 @@ from dvc.utils.serialize import ParseError
 from dvc.utils.strictyaml import YAMLSyntaxError, YAMLValidationError
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_trainer.patience import Away
+from retrain_trainer.patience import Away, Odd
 from retrain_trainer.pipeline.file_system import package_of
 from retrain_trainer.refusal import Refusal, causes, lasts, local_refusal, no_space, refusal
 
@@ -153,13 +153,19 @@ def store_failure(error: BaseException, url: str = "the store") -> RunFailed | N
     if (found := refusal(error)) is None:
         return None
     kind, cause = found
+    text = f"{url} {kind.value}: {_said(cause)}"
+    if kind is Refusal.ODD:
+        return Odd(_OF_STORE[kind], text, server=url)
     failure = Away if kind is Refusal.UNREACHABLE else RunFailed
-    return failure(_OF_STORE[kind], f"{url} {kind.value}: {_said(cause)}")
+    return failure(_OF_STORE[kind], text)
 
 
 def unknown_failure(error: BaseException, text: str) -> RunFailed:
     """Of a store whose error ``store_failure`` does not know: waited for unless it lasts."""
-    return (RunFailed if lasts(error) else Away)(Reason.STORE_UNREACHABLE, text)
+    if lasts(error):
+        remedy = "Correct what the message names in spec.dvc.remote, or in .dvc/config."
+        return RunFailed(Reason.STORE_DENIED, text, remedy)
+    return Away(Reason.STORE_UNREACHABLE, text)
 
 
 def _invalid(message: str) -> RunFailed:

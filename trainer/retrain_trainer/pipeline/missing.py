@@ -28,19 +28,28 @@ def missing(
     said += [failure.message for failure in troubles.values()]
     where = "; ".join(said) or "no DVC remote is configured"
     decisive = _decisive(list(troubles.values()))
-    reason = decisive.reason if decisive else Reason.DATA_MISSING
     message = f"missing data: {names} ({where})"
-    if reason is Reason.DATA_MISSING and (command := _command(project, outs, asked)):
+    if decisive is not None:
+        failure = decisive.retold(message)
+        if isinstance(failure, Away):
+            # It may have been waited for when it could be done without.
+            failure.given_up = False
+        return failure
+    if command := _command(project, outs, asked):
         message += f". Where the data are, run `{command}`"
     upstream = sorted(out.stage.addressing for out in outs if out.stage.is_import)
-    if reason is Reason.DATA_MISSING and upstream:
+    if upstream:
         message += f". To import anew: spec.dvc.update: [{', '.join(upstream)}]"
-    return (Away if isinstance(decisive, Away) else RunFailed)(reason, message)
+    return RunFailed(Reason.DATA_MISSING, message)
 
 
 def _decisive(troubles: list[RunFailed]) -> RunFailed | None:
     """That of a store that may have them later, else of one that may have them."""
-    stores = [failure for failure in troubles if failure.reason.startswith("Store")]
+    stores = [
+        failure
+        for failure in troubles
+        if isinstance(failure, Away) or failure.reason.startswith("Store")
+    ]
     return min(
         stores,
         key=lambda failure: (not isinstance(failure, Away), not failure.outcome.passes),

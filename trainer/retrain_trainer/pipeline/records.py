@@ -21,23 +21,17 @@ class VersionRecord(PipelineState):
     model_output: str
     """DVC's hash of the output that the model is, or lies in."""
 
-    @property
-    def digest(self) -> str:
-        return _digest(self.model_dump_json())
 
-
-def record_path(digest: str) -> str:
-    """Where the record with ``digest`` is: in the store, and among the artifacts of its run."""
-    return f"{FOLDER}/{digest}.json"
-
-
-def keep_record(project: Project, record: VersionRecord) -> None:
-    """Write ``record`` to the store, if there is one to write to.
+def keep_record(project: Project, record: VersionRecord) -> str:
+    """Write ``record`` to the store, if there is one to write to; returns its digest.
 
     Raises:
         RunFailed: the store does not take it.
     """
-    entries.store_text(project, record_path(record.digest), record.model_dump_json())
+    text = record.model_dump_json()
+    digest = _digest(text)
+    entries.store_text(project, _path(digest), text)
+    return digest
 
 
 def find_record(project: Project, digest: str) -> VersionRecord | None:
@@ -46,13 +40,18 @@ def find_record(project: Project, digest: str) -> VersionRecord | None:
     Raises:
         RunFailed: the store does not answer as it should.
     """
-    text = entries.read_text(project, record_path(digest))
+    text = entries.read_text(project, _path(digest))
     if text is None or _digest(text) != digest:
         return None
     try:
         return VersionRecord.model_validate_json(text)
     except ValidationError:
         return None
+
+
+def _path(digest: str) -> str:
+    """Where the store has the record with ``digest``."""
+    return f"{FOLDER}/{digest}.json"
 
 
 def _digest(text: str) -> str:

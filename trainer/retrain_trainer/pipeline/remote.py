@@ -38,6 +38,7 @@ def check_remote(project: Project, name: str, *, write: bool) -> None:
             _look(filesystem, path, write=write)
             if write:
                 _write(filesystem, path)
+        project.patience.answered.add(url)
     except Exception as error:
         failure = store_failure(error, url)
         if failure is None:

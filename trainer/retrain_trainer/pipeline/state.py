@@ -181,7 +181,7 @@ def _texts(project: Project, paths: Iterable[str]) -> dict[str, str]:
 def _refuse_other_files(
     project: Project, paths: Iterable[str], known: Callable[[str], bool]
 ) -> None:
-    """Whoever can write to the tracking server must not get to write other files here."""
+    """Whoever can write to the store must not get to write other files here."""
     root = Path(project.repo.root_dir).resolve()
     for path in paths:
         target = (project.path / path).resolve()
@@ -204,7 +204,7 @@ def _refuse_other_imports(project: Project, state: PipelineState) -> None:
                 f"the recorded state has {path} otherwise than this project: its outs or deps are"
                 " not the same",
                 "Check out the commit that was trained. If that is what you have, somebody has"
-                " changed the record in MLflow: trust no version of it.",
+                " given the version another record: trust no version of this model.",
             )
 
 

@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_trainer.patience import Answer, Away, Patience
-from retrain_trainer.tracking.failure import failure_of, is_no_address, unusable
+from retrain_trainer.tracking.failure import artifact_store, failure_of, is_no_address, unusable
 from retrain_trainer.tracking.locations import artifact_root
 
 _ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
@@ -97,6 +97,10 @@ class PatientClient:
     """
 
     _NEW = ("create_run", "create_model_version")
+    _OF_FILES = (
+        *("log_artifact", "log_artifacts", "log_text"),
+        *("list_artifacts", "download_artifacts"),
+    )
 
     def __init__(self, client: MlflowClient, tracking_uri: str, patience: Patience) -> None:
         self.inner = client
@@ -108,20 +112,27 @@ class PatientClient:
         if not callable(request):
             return request
 
+        server = artifact_store(self._uri) if name in self._OF_FILES else None
+
         def ask(*arguments: Any, **named: Any) -> Any:
             once = partial(request, *arguments, **named)
-            return self._once(once) if name in self._NEW else self.ask(once)
+            return self._once(once, server) if name in self._NEW else self.ask(once, server)
 
         return ask
 
-    def ask(self, request: Callable[[], Answer]) -> Answer:
-        """What ``request`` returns, which can be made again, as soon as it is answered."""
-        return self._patience.through(lambda: self._once(request))
+    def ask(self, request: Callable[[], Answer], server: str | None = None) -> Answer:
+        """What ``request`` returns, which can be made again, as soon as it is answered.
 
-    def _once(self, request: Callable[[], Answer]) -> Answer:
+        ``server``: which one answers, where it is not the tracking server.
+        """
+        return self._patience.through(lambda: self._once(request, server))
+
+    def _once(self, request: Callable[[], Answer], server: str | None) -> Answer:
         try:
             with _variables(self._one_try()):
-                return request()
+                answer = request()
+            self._patience.answered.add(server or without_userinfo(self._uri))
+            return answer
         except Exception as error:
             failure = failure_of(error, self._uri)
             if isinstance(failure, Away):

@@ -1,13 +1,15 @@
 """What an exception of a request to the tracking server, or of its artifact store, means."""
 
 import re
+from traceback import walk_tb
 from urllib.parse import urlsplit
 
+import requests
 from mlflow.exceptions import MlflowException, RestException
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
-from retrain_trainer.patience import Away
+from retrain_trainer.patience import Away, Odd
 from retrain_trainer.refusal import Refusal, causes, is_passing, local_refusal, refusal
 
 _DENIED = ("UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED")
@@ -26,6 +28,15 @@ _OF_REFUSAL = {
 }
 _NO_MLFLOW = "Check spec.mlflow.trackingURI: something else than an MLflow server answers there."
 _RESTORE = "Restore it in MLflow, or start a new run."
+_OF_ARTIFACTS = (
+    "Check the artifact store of the tracking server, and the credentials for it: they are the"
+    " server's, or, where clients go to the store themselves, those of spec.mlflow.secretRef."
+)
+
+
+def artifact_store(tracking_uri: str) -> str:
+    """As messages call the one of a tracking server."""
+    return f"the artifact store of {without_userinfo(tracking_uri)}"
 
 
 def failure_of(error: Exception, tracking_uri: str) -> RunFailed | None:
@@ -44,14 +55,12 @@ def failure_of(error: Exception, tracking_uri: str) -> RunFailed | None:
     if (found := refusal(error)) is None:
         return None
     kind, cause = found
-    text = f"the artifact store of {uri} {kind.value}: {_text(cause)[:300]}"
+    store = artifact_store(tracking_uri)
+    text = f"{store} {kind.value}: {_text(cause)[:300]}"
+    if kind is Refusal.ODD:
+        return Odd(_OF_REFUSAL[kind], text, _OF_ARTIFACTS, server=store)
     failure = Away if kind is Refusal.UNREACHABLE else RunFailed
-    return failure(
-        _OF_REFUSAL[kind],
-        text,
-        "Check the artifact store of the tracking server, and the credentials for it: they are the"
-        " server's, or, where clients go to the store themselves, those of spec.mlflow.secretRef.",
-    )
+    return failure(_OF_REFUSAL[kind], text, _OF_ARTIFACTS)
 
 
 def tracking_failure(error: MlflowException, tracking_uri: str) -> RunFailed:
@@ -59,7 +68,8 @@ def tracking_failure(error: MlflowException, tracking_uri: str) -> RunFailed:
     uri = without_userinfo(tracking_uri)
     text = _text(error)
     code = error.error_code
-    status = _status(error)
+    answer = _answer(error)
+    status = answer.status_code if answer is not None else _status(error)
     # MLflow puts what the HTTP client raised into a text, but it stays in the context.
     found = refusal(error)
     kind = found[0] if found else None
@@ -73,16 +83,20 @@ def tracking_failure(error: MlflowException, tracking_uri: str) -> RunFailed:
     if "must be in the 'active' state" in text:
         said = f"the MLflow run of this training was deleted in {uri}"
         return RunFailed(Reason.TRACKING_DENIED, said, _RESTORE)
-    if code in _DENIED or status in (401, 403, 407):
+    # An answer that refuses is false.
+    sent = answer.headers if answer is not None else {}
+    headers = {name.lower(): value for name, value in sent.items()}
+    passing = status is not None and is_passing(status, headers)
+    if not passing and (code in _DENIED or status in (401, 403, 407, 413)):
         return RunFailed(Reason.TRACKING_DENIED, f"{uri} refuses us: {text[:300]}")
-    passing = status is not None and is_passing(status, {})
     if code in _UNREACHABLE or passing or kind is Refusal.UNREACHABLE:
         return Away(Reason.TRACKING_UNREACHABLE, f"{uri} cannot be reached: {_cause(text)}")
     if kind is Refusal.ODD:
-        return RunFailed(Reason.TRACKING_UNREACHABLE, f"{uri} {kind.value}: {_cause(text)}")
-    if status is not None or _is_no_mlflow(error):
+        said = f"{uri} {kind.value}: {_cause(text)}"
+        return Odd(Reason.TRACKING_UNREACHABLE, said, server=uri)
+    if _is_no_mlflow(error, status):
         said = f"{uri} is no MLflow tracking server: {text[:300]}"
-        return RunFailed(Reason.TRACKING_UNREACHABLE, said, _NO_MLFLOW)
+        return Odd(Reason.TRACKING_UNREACHABLE, said, _NO_MLFLOW, server=uri)
     if code in _GONE:
         said = f"{uri} does not have what the run needs: {text[:300]}"
         return RunFailed(Reason.TRACKING_DENIED, said, _RESTORE)
@@ -113,14 +127,25 @@ def is_no_address(error: Exception) -> bool:
     return bool(names & {"InvalidURL", "InvalidSchema", "MissingSchema", "LocationParseError"})
 
 
-def _is_no_mlflow(error: MlflowException) -> bool:
+def _is_no_mlflow(error: MlflowException, status: int | None) -> bool:
     if isinstance(error, RestException):
         return bool(error.json.get("error_code") != error.error_code)
+    if status is not None and status != 200:
+        return True
     return error.error_code == "ENDPOINT_NOT_FOUND" or "not in a valid JSON format" in str(error)
 
 
+def _answer(error: MlflowException) -> requests.Response | None:
+    """What the server has answered: MLflow keeps it only where it has looked at it."""
+    found = None
+    for frame, _ in walk_tb(error.__traceback__):
+        if isinstance(response := frame.f_locals.get("response"), requests.Response):
+            found = response
+    return found
+
+
 def _status(error: MlflowException) -> int | None:
-    """Of an answer that is not MLflow's own: MLflow keeps it in the text alone."""
+    """Of an answer that is not MLflow's own, as its text has it."""
     match = re.match(r"API request to endpoint \S+ failed with error code (\d{3}) ", str(error))
     return int(match[1]) if match else None
 
