@@ -304,12 +304,13 @@ def test_status_codes_and_types_say_what_is_waited_for(case: str) -> None:
 def test_a_rate_limit_before_mlflow_is_waited_for(
     status: int, headers: dict[str, str], kind: type[RunFailed], body: str
 ) -> None:
-    response = requests.Response()
-    response.status_code = status
-    response.headers.update(headers)
-    response._content = body.encode()
+    # No local of this test is called as MLflow's is, by which its answer is found.
+    answered = requests.Response()
+    answered.status_code = status
+    answered.headers.update(headers)
+    answered._content = body.encode()
     with pytest.raises(MlflowException) as caught:
-        verify_rest_response(response, "/api/2.0/mlflow/runs/get")
+        verify_rest_response(answered, "/api/2.0/mlflow/runs/get")
     assert type(failure_of(caught.value, "http://mlflow")) is kind
 
 
