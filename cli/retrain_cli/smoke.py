@@ -21,7 +21,7 @@ from retrain_trainer.pipeline.params import check_params, override_params
 from retrain_trainer.pipeline.plan import ALL, plan_stages
 from retrain_trainer.pipeline.project import open_project
 from retrain_trainer.pipeline.smoke_inputs import replace_inputs
-from retrain_trainer.pipeline.stages import Execution, StageStarted, run_stages
+from retrain_trainer.pipeline.stages import StageContext, StageStarted, run_stages
 from retrain_trainer.pipeline.state import LOCK, forget_stages
 from retrain_trainer.progress import Progress
 from retrain_trainer.report import Reporter
@@ -66,10 +66,10 @@ def smoke(
     update_imports(project, (), plan)
     python = environment.inspect()
     variables = _environment(python.variables, state)
-    execution = Execution(lambda _: variables, interruption, report)
+    context = StageContext(lambda _: variables, interruption, report)
     written: set[str] = set()
     try:
-        for event in run_stages(project, plan, {ALL}, execution):
+        for event in run_stages(project, plan, {ALL}, context):
             if isinstance(event, StageStarted):
                 report.stage_started(event.name, event.number, event.total)
                 continue

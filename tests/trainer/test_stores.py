@@ -22,7 +22,7 @@ from retrain_trainer.pipeline.pinned import refuse_unpinned_datasets
 from retrain_trainer.pipeline.plan import plan_stages
 from retrain_trainer.pipeline.project import Output, Project, open_project
 from retrain_trainer.pipeline.remote import check_writers
-from retrain_trainer.pipeline.stages import Execution, run_stages
+from retrain_trainer.pipeline.stages import StageContext, run_stages
 from retrain_trainer.report import LogReporter
 from servers.s3 import S3Server
 from support.toy import write_files
@@ -401,7 +401,7 @@ stages:
     made.add("late.csv", "2\n")
     project = made.open("pod")
     plan = plan_stages(project, (), ())
-    execution = Execution(lambda _: {}, Interruption(), LogReporter())
-    said = failure(lambda: list(run_stages(project, plan, (), execution)))
+    context = StageContext(lambda _: {}, Interruption(), LogReporter())
+    said = failure(lambda: list(run_stages(project, plan, (), context)))
     assert not (made.top / "b.csv").exists()
     assert (said.reason, "late.csv" in said.message) == (Reason.DATA_MISSING, True)

@@ -23,7 +23,7 @@ from retrain_trainer.pipeline.plan import Plan, plan_stages
 from retrain_trainer.pipeline.project import Output, Project, open_project
 from retrain_trainer.pipeline.remote import check_writers
 from retrain_trainer.pipeline.results import Results
-from retrain_trainer.pipeline.stages import Execution, StageEnded, StageStarted, run_stages
+from retrain_trainer.pipeline.stages import StageContext, StageEnded, StageStarted, run_stages
 from retrain_trainer.pipeline.state import PipelineState, capture_state
 from retrain_trainer.progress import Progress
 from retrain_trainer.recording import record_lock, record_training
@@ -152,7 +152,7 @@ class Training:
 
     def run_stages(self) -> None:
         self.report.step("stages")
-        execution = Execution(
+        context = StageContext(
             environment=self.variables_of,
             interruption=self.interruption,
             report=self.report,
@@ -161,7 +161,7 @@ class Training:
             committed=self.start.committed,
         )
         try:
-            for event in run_stages(self.project, self.plan, self.job.spec.dvc.force, execution):
+            for event in run_stages(self.project, self.plan, self.job.spec.dvc.force, context):
                 if isinstance(event, StageStarted):
                     self.report.stage_started(event.name, event.number, event.total)
                 else:

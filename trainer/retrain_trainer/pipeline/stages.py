@@ -66,7 +66,7 @@ StageEvent = StageStarted | StageEnded
 
 
 @dataclass(frozen=True)
-class Execution:
+class StageContext:
     """How stages run."""
 
     environment: Callable[[str], Mapping[str, str]]
@@ -82,7 +82,7 @@ class Execution:
 
 
 def run_stages(
-    project: Project, plan: Plan, forced: Collection[str], execution: Execution
+    project: Project, plan: Plan, forced: Collection[str], context: StageContext
 ) -> Iterator[StageEvent]:
     """Bring each stage of ``plan`` up to date; those in ``forced`` run in any case.
 
@@ -90,7 +90,7 @@ def run_stages(
         RunFailed: a stage failed; its event and those of the earlier ones have been seen.
     """
     with _locked(project), project.repo.scm_context(quiet=True):
-        workshop = _Workshop(project, plan, execution)
+        workshop = _Workshop(project, plan, context)
         for number, name in enumerate(plan.stages, 1):
             yield StageStarted(name, number, len(plan.stages))
             began = time.monotonic()
@@ -105,10 +105,10 @@ def run_stages(
 class _Workshop:
     """The stages of one run; DVC's objects of them are kept, and hold what is recorded by now."""
 
-    def __init__(self, project: Project, plan: Plan, execution: Execution) -> None:
+    def __init__(self, project: Project, plan: Plan, context: StageContext) -> None:
         self.project = project
         self.plan = plan
-        self.execution = execution
+        self.context = context
         self.stages = {stage.addressing: stage for stage in project.stages()}
         self.outs = {
             path: out
@@ -123,11 +123,11 @@ class _Workshop:
 
         def receive(line: str) -> None:
             tail.add(line)
-            self.execution.report.stage_output(line)
+            self.context.report.stage_output(line)
 
         killed_before = kills()
         try:
-            self.execution.interruption.check()
+            self.context.interruption.check()
             with captured(receive):
                 return self._bring_up_to_date(stage, force)
         except Exception as error:
@@ -148,7 +148,7 @@ class _Workshop:
         decided = fate(
             forced=force,
             always=stage.is_callback or stage.always_changed,
-            done=stage.addressing in self.execution.done,
+            done=stage.addressing in self.context.done,
             keyed=keyed,
             stored=found.result is not None,
             elsewhere=found.elsewhere,
@@ -180,7 +180,7 @@ class _Workshop:
         if not all(out.hash_info for out in stage.outs):
             return None
         result = result_of(stage)
-        same = value_of(result) == self.execution.committed.get(stage.addressing)
+        same = value_of(result) == self.context.committed.get(stage.addressing)
         return result if same else None
 
     def _is_news(self, stage: PipelineStage, committed: StageResult | None, found: Found) -> bool:
@@ -191,7 +191,7 @@ class _Workshop:
         return value_of(committed) not in known and self._available(stage, committed)
 
     def _find(self, stage: PipelineStage, key: str | None) -> Found:
-        results = self.execution.results
+        results = self.context.results
         return results.find(stage, key) if results else Found(None, elsewhere=False)
 
     def _available(self, stage: PipelineStage, result: StageResult) -> bool:
@@ -224,7 +224,7 @@ class _Workshop:
         before = loose.LooseFiles.of(self.project)
         changed = changed_files(self.project)
         _reproduce_stage(
-            stage, force=True, run_env=dict(self.execution.environment(stage.addressing))
+            stage, force=True, run_env=dict(self.context.environment(stage.addressing))
         )
         root = Path(self.project.repo.root_dir)
         written = loose.hashed(stage, root, before.written_since(self.project))
@@ -232,7 +232,7 @@ class _Workshop:
         update = {"written": written, "metrics": [name for name in metrics if name in written]}
         result = result_of(stage).model_copy(update=update)
         if names := undeclared(self.project, changed, set(written)):
-            self.execution.report.warn(
+            self.context.report.warn(
                 f"stage {stage.addressing} wrote {', '.join(names[:5])}, which its outs do not"
                 " name: not there where its result is restored"
             )
@@ -248,7 +248,7 @@ class _Workshop:
         stored: bool,
     ) -> StageEnded:
         outs = (*stage.outs, *self._loose_outs(stage, result))
-        committed = self.execution.committed.get(stage.addressing, "")
+        committed = self.context.committed.get(stage.addressing, "")
         result = result.model_copy(update={"committed": committed})
         return StageEnded(stage.addressing, state, 0.0, result, outs, key, stored)
 
