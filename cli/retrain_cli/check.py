@@ -20,8 +20,8 @@ from retrain_core.evidence import Report, about, looked_at
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in
 from retrain_core.spec import RetrainSchedule, parse_retrain_schedule
+from retrain_trainer.execution import LocalStores
 from retrain_trainer.git_access import OwnGit
-from retrain_trainer.job import LocalStores
 from retrain_trainer.report import Redact, RedactingReporter, own_stderr
 
 _METRIC_SECRETS = {

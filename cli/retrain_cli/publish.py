@@ -6,20 +6,20 @@ from hashlib import sha256
 from retrain_cli.home import Home
 from retrain_cli.work_copy.git import on_a_remote_branch
 from retrain_core.outcome import Reason, RunFailed
-from retrain_trainer.job import Job
+from retrain_trainer.execution import Execution
 from retrain_trainer.pipeline.project import open_project
 from retrain_trainer.report import Reporter
 from retrain_trainer.uncommitted import Uncommitted
 from retrain_trainer.work_tree import take_work_tree
 
 
-def refuse_uncommitted(job: Job, home: Home, report: Reporter) -> None:
+def refuse_uncommitted(execution: Execution, home: Home, report: Reporter) -> None:
     """Let only a commit pass; one that nobody else has yet is warned of.
 
     Raises:
         RunFailed: InvalidSpec where the work tree has more than its commit.
     """
-    found, _ = take_work_tree(job, open_project(job), report)
+    found, _ = take_work_tree(execution, open_project(execution), report)
     if found:
         what = f"uncommitted changes: {found.named()}" if found.repository else "no commit"
         raise RunFailed(
@@ -32,7 +32,7 @@ def refuse_uncommitted(job: Job, home: Home, report: Reporter) -> None:
         )
     if not on_a_remote_branch(home.source):
         report.warn(
-            f"commit {str(job.commit)[:12]} is on no remote branch: others cannot train it again"
+            f"commit {str(execution.commit)[:12]} is on no remote branch: others cannot train it again"
             " before you `git push`"
         )
 

@@ -16,7 +16,7 @@ from retrain_cli.work_copy.project import find_root
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in, without_userinfo
 from retrain_core.spec import TrainingRunSpec
-from retrain_trainer.job import Job, LocalStores
+from retrain_trainer.execution import Execution, LocalStores
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.project import Output, Project, open_project
 from retrain_trainer.pipeline.records import VersionRecord, find_record
@@ -207,7 +207,7 @@ def _refuse_overwriting(home: Home, state: PipelineState, force: bool) -> None:
 
 def _open(home: Home, spec: TrainingRunSpec, stores: Stores) -> Project:
     original = find_root(home.source) or home.source
-    job = Job(
+    execution = Execution(
         name="pull",
         uid="pull",
         spec=spec.model_copy(update={"dvc": spec.dvc.model_copy(update={"push": False})}),
@@ -217,7 +217,7 @@ def _open(home: Home, spec: TrainingRunSpec, stores: Stores) -> Project:
         local=LocalStores(original=original, write=home.remote),
     )
     # As `dvc pull` would leave it: without its contents in the cache `dvc status` is not clean.
-    return open_project(job, own_cache=True)
+    return open_project(execution, own_cache=True)
 
 
 def _outs(project: Project) -> list[Output]:

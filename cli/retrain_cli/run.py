@@ -18,8 +18,8 @@ from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in
 from retrain_core.result import ModelVersion, Result
 from retrain_core.spec import TrainingRun
+from retrain_trainer.execution import Execution, LocalStores, WorkTree
 from retrain_trainer.interrupt import Interrupted, Interruption
-from retrain_trainer.job import Job, LocalStores, WorkTree
 from retrain_trainer.patience import Patience
 from retrain_trainer.progress import Progress, VersionContent
 from retrain_trainer.report import Redact, RedactingReporter, Reporter, own_stderr
@@ -122,19 +122,21 @@ def _execute(
         with local_tracking(home) as stage_tracking_uri:
             opened: TrackedRun | None = None
 
-            def start() -> tuple[Job, TrackedRun]:
+            def start() -> tuple[Execution, TrackedRun]:
                 nonlocal opened
                 progress.commit = head(home.source)
-                job = _job(run, home, options, progress.commit, report)
-                console.log_to(home.logs / f"{job.uid}.log")
+                execution = _execution(run, home, options, progress.commit, report)
+                console.log_to(home.logs / f"{execution.uid}.log")
                 report.step("open the MLflow run")
-                client = patient(connect(job.tracking_uri), job.tracking_uri, job.patience)
-                opened = tracked = find_or_open(client, job)
-                if job.commit and not tracked.commit:
-                    tracked.record_commit(job.commit)
+                client = patient(
+                    connect(execution.tracking_uri), execution.tracking_uri, execution.patience
+                )
+                opened = tracked = find_or_open(client, execution)
+                if execution.commit and not tracked.commit:
+                    tracked.record_commit(execution.commit)
                 if not options.publish:
-                    job = replace(job, stage_tracking_uri=stage_tracking_uri)
-                return job, tracked
+                    execution = replace(execution, stage_tracking_uri=stage_tracking_uri)
+                return execution, tracked
 
             result = attempt(start, progress, report, interruption, redact)
             if opened is not None and result.model is not None:
@@ -153,15 +155,15 @@ def _content(run: "TrackedRun", model: ModelVersion) -> VersionContent | None:
         return None
 
 
-def _job(
+def _execution(
     run: TrainingRun, home: Home, options: Options, commit: str | None, report: Reporter
-) -> Job:
+) -> Execution:
     tracking_uri = _published_tracking_uri(run) if options.publish else home.tracking_uri
     copy = home.copy_project()
     if copy.unreadable:
         report.warn(f"files that cannot be read are left out: {', '.join(copy.unreadable[:5])}")
     local = LocalStores(copy.dvc_root, write=home.remote, publish=options.publish)
-    job = Job(
+    execution = Execution(
         name=run.metadata.name or f"{run.metadata.generate_name}{uuid.uuid4().hex[:5]}",
         uid=str(uuid.uuid4()),
         spec=run.spec,
@@ -176,8 +178,8 @@ def _job(
     if options.publish:
         from retrain_cli.publish import refuse_uncommitted
 
-        refuse_uncommitted(job, home, report)
-    return job
+        refuse_uncommitted(execution, home, report)
+    return execution
 
 
 def _published_tracking_uri(run: TrainingRun) -> str:

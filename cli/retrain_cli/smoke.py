@@ -12,8 +12,8 @@ from retrain_cli.home import Home
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import TrainingRun
 from retrain_trainer import environment
+from retrain_trainer.execution import Execution, LocalStores, WorkTree
 from retrain_trainer.interrupt import Interruption
-from retrain_trainer.job import Job, LocalStores, WorkTree
 from retrain_trainer.pipeline.imports import update_imports
 from retrain_trainer.pipeline.metrics import read_metrics
 from retrain_trainer.pipeline.model_file import find_model
@@ -42,7 +42,7 @@ def smoke(
     state = home.smoke
     spec = run.spec
     forget_stages(copy.project / LOCK)
-    job = Job(
+    execution = Execution(
         name=run.metadata.name or "smoke",
         uid="smoke",
         spec=spec,
@@ -52,7 +52,7 @@ def smoke(
         local=LocalStores(original=copy.dvc_root, write=state / "remote"),
         work_tree=WorkTree(copy.dvc_root, copy.uncommitted),
     )
-    project = open_project(job)
+    project = open_project(execution)
     replaced = replace_inputs(project, spec.smoke.inputs, copy.dvc_root)
     override_params(project, spec.dvc.params, "spec.dvc.params")
     project.repo._reset()
@@ -60,7 +60,7 @@ def smoke(
     project.repo._reset()
     plan = plan_stages(project, spec.dvc.targets, ())
     check_params(project, plan)
-    take_work_tree(job, project, report, set(plan.sources) - replaced)
+    take_work_tree(execution, project, report, set(plan.sources) - replaced)
     if spec.model is not None:
         find_model(project, plan, spec.model)
     update_imports(project, (), plan)

@@ -13,7 +13,7 @@ from retrain_cli.publish import refuse_uncommitted
 from retrain_cli.work_copy.git import head
 from retrain_core.outcome import RunFailed
 from retrain_core.spec import parse_training_run
-from retrain_trainer.job import Job, LocalStores, WorkTree
+from retrain_trainer.execution import Execution, LocalStores, WorkTree
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.project import Project, open_project
 from retrain_trainer.pipeline.smoke_inputs import replace_inputs
@@ -48,9 +48,9 @@ class Person:
         self.home = Home.of(tree.path)
         self.home.create()
 
-    def job(self) -> Job:
+    def execution(self) -> Execution:
         copy = self.home.copy_project()
-        return Job(
+        return Execution(
             name="toy",
             uid="toy",
             spec=parse_training_run(manifest(toy_spec())).spec,
@@ -63,9 +63,9 @@ class Person:
         )
 
     def run(self) -> tuple[Uncommitted, Project]:
-        job = self.job()
-        project = open_project(job)
-        found, _ = take_work_tree(job, project, LogReporter())
+        execution = self.execution()
+        project = open_project(execution)
+        found, _ = take_work_tree(execution, project, LogReporter())
         return found, project
 
     def trained_on(self) -> dict[str, object]:
@@ -74,7 +74,7 @@ class Person:
         return placed(project)
 
     def publish(self) -> None:
-        refuse_uncommitted(self.job(), self.home, LogReporter())
+        refuse_uncommitted(self.execution(), self.home, LogReporter())
 
 
 def placed(project: Project) -> dict[str, object]:
@@ -177,8 +177,8 @@ def test_data_added_anew_replace_those_in_the_kept_copy(person: Person) -> None:
 def test_smoke_inputs_replace_one_file_of_a_folder_or_all_of_it(person: Person) -> None:
     write_files(person.tree.path, {"images/b": "edited"})
     inputs = {"images/a": "small.csv", "images/deep": "few", "data/raw.csv": "small.csv"}
-    job = person.job()
-    project = open_project(job)
+    execution = person.execution()
+    project = open_project(execution)
     replace_inputs(project, inputs, person.tree.path)
     assert placed(project) == {
         "images/a": "9\n",
@@ -186,7 +186,7 @@ def test_smoke_inputs_replace_one_file_of_a_folder_or_all_of_it(person: Person) 
         "images/deep/a": "9",
         "data/raw.csv": "9\n",
     }
-    project = open_project(person.job())
+    project = open_project(person.execution())
     replace_inputs(project, {"images": "few"}, person.tree.path)
     assert placed(project) == {"images/a": "9", "data/raw.csv": "1\n2\n"}
 
@@ -202,7 +202,7 @@ def test_smoke_inputs_replace_one_file_of_a_folder_or_all_of_it(person: Person) 
 def test_smoke_inputs_that_make_no_sense_are_told(
     person: Person, inputs: dict[str, str], words: str
 ) -> None:
-    project = open_project(person.job())
+    project = open_project(person.execution())
     with pytest.raises(RunFailed, match=words):
         replace_inputs(project, inputs, person.tree.path)
 

@@ -7,7 +7,7 @@ import pytest
 
 from retrain_core.outcome import RunFailed
 from retrain_core.spec import TrainingRunSpec
-from retrain_trainer.job import Job
+from retrain_trainer.execution import Execution
 from retrain_trainer.pipeline.entries import list_names, read_text, store_text
 from retrain_trainer.pipeline.project import Project, open_project
 from servers.s3 import S3Server
@@ -22,7 +22,7 @@ def make_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeProject
         files = {".dvc/config": "[core]\n    no_scm = true\n    analytics = false\n"}
         folder = write_files(tmp_path / name, toy_files() | files)
         spec = {"source": {"image": {"path": "/"}}, "dvc": {"remote": {"url": url}}}
-        job = Job(
+        execution = Execution(
             name="toy",
             uid="1",
             spec=TrainingRunSpec.model_validate(spec),
@@ -30,7 +30,7 @@ def make_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeProject
             state=tmp_path / f"{name}-state",
             tracking_uri="",
         )
-        return open_project(job)
+        return open_project(execution)
 
     monkeypatch.chdir(tmp_path)
     return make

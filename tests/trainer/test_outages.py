@@ -12,8 +12,8 @@ from mlflow import MlflowClient
 
 from retrain_core.outcome import FINAL_EXIT_CODES, Reason, RunFailed
 from retrain_core.spec import GitSource, TrainingRunSpec
+from retrain_trainer.execution import Execution
 from retrain_trainer.git import list_tags
-from retrain_trainer.job import Job
 from retrain_trainer.patience import Away, Patience
 from retrain_trainer.report import LogReporter
 from retrain_trainer.source import prepare_source
@@ -188,7 +188,7 @@ def test_a_git_server_that_an_earlier_attempt_has_fetched_from_is_waited_for(
     with gate("http://127.0.0.1:9") as door:
         door.answer(400)
         spec = {"source": {"git": {"url": f"{door.url}/x.git"}}}
-        job = Job(
+        execution = Execution(
             name="toy",
             uid="toy",
             spec=TrainingRunSpec.model_validate(spec),
@@ -199,9 +199,9 @@ def test_a_git_server_that_an_earlier_attempt_has_fetched_from_is_waited_for(
         )
         tags = {COMMIT: commit} if commit else {}
         client = MlflowClient("http://127.0.0.1:9")
-        run = TrackedRun(client, job.tracking_uri, "toy", "toy", "0", "0", tags, bool(commit))
+        run = TrackedRun(client, execution.tracking_uri, "toy", "toy", "0", "0", tags, bool(commit))
         with pytest.raises(RunFailed) as caught:
-            prepare_source(job, run, tmp_path / "repository", None, LogReporter())
+            prepare_source(execution, run, tmp_path / "repository", None, LogReporter())
     assert (caught.value.reason, len(told)) == (reason, waits)
 
 

@@ -10,7 +10,7 @@ from mlflow.entities import Experiment
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import TrainingRunSpec
-from retrain_trainer.job import Job
+from retrain_trainer.execution import Execution
 from retrain_trainer.registry.mlflow_registry import MLflowRegistry
 from retrain_trainer.registry.register import register
 from retrain_trainer.registry.versions import DUPLICATE, JOB_UID, LOCK_MD5, RECORD, Version
@@ -137,7 +137,7 @@ def opened(
     client: MlflowClient, uri: str, uid: str, experiment: str, project: Path = Path("/project")
 ) -> TrackedRun:
     spec = TrainingRunSpec.model_validate(toy_spec(mlflow={"experiment": experiment}))
-    return find_or_open(client, Job("toy", uid, spec, project, project, uri))
+    return find_or_open(client, Execution("toy", uid, spec, project, project, uri))
 
 
 def test_a_version_of_the_code_is_adopted_once_and_again_where_its_stage_was_restored(
@@ -237,11 +237,11 @@ def test_a_metric_of_dvc_is_not_hidden_by_a_later_step(client: MlflowClient, uri
 
 def test_a_folder_that_only_the_server_has_is_no_place_for_artifacts(tmp_path: Path) -> None:
     spec = TrainingRunSpec.model_validate(toy_spec())
-    job = Job("toy", "uid", spec, tmp_path, tmp_path, "http://mlflow:5000")
+    execution = Execution("toy", "uid", spec, tmp_path, tmp_path, "http://mlflow:5000")
 
     def at(folder: Path) -> Experiment:
         return Experiment("1", "toy", folder.as_uri(), "active")
 
-    refuse_losing_artifacts(at(tmp_path / "1"), job)
+    refuse_losing_artifacts(at(tmp_path / "1"), execution)
     with pytest.raises(RunFailed, match="a folder that only the server has"):
-        refuse_losing_artifacts(at(tmp_path / "mlruns" / "1"), job)
+        refuse_losing_artifacts(at(tmp_path / "mlruns" / "1"), execution)

@@ -14,8 +14,8 @@ from dvc.repo import Repo
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import TrainingRunSpec
+from retrain_trainer.execution import Execution, LocalStores
 from retrain_trainer.interrupt import Interruption
-from retrain_trainer.job import Job, LocalStores
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.imports import update_imports
 from retrain_trainer.pipeline.pinned import refuse_unpinned_datasets
@@ -75,7 +75,7 @@ class Made:
             self.write(dvc_dot_yaml="stages: {}\n")
         spec = {"source": {"image": {"path": "/"}}, "dvc": {"remote": {"url": url}, **dvc}}
         local = LocalStores(self.top, self.folder / "local", publish=kind == "publishing")
-        job = Job(
+        execution = Execution(
             name="toy",
             uid="1",
             spec=TrainingRunSpec.model_validate(spec),
@@ -84,7 +84,7 @@ class Made:
             tracking_uri="",
             local=None if kind == "pod" else local,
         )
-        return open_project(job)
+        return open_project(execution)
 
 
 def md5_of(content: str) -> str:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_core.result import Result
+from retrain_trainer.execution import Execution
 from retrain_trainer.interrupt import Interrupted, Interruption
-from retrain_trainer.job import Job
 from retrain_trainer.patience import Patience
 from retrain_trainer.progress import Progress
 from retrain_trainer.refusal import no_space
@@ -34,7 +34,7 @@ class Ending(NamedTuple):
 
 
 def attempt(
-    start: Callable[[], tuple[Job, TrackedRun]],
+    start: Callable[[], tuple[Execution, TrackedRun]],
     progress: Progress,
     report: Reporter,
     interruption: Interruption,
@@ -50,11 +50,11 @@ def attempt(
 
     def work() -> tuple[Reason, str]:
         nonlocal run, waits
-        job, run = start()
-        waits = job.patience.waits
+        execution, run = start()
+        waits = execution.patience.waits
         progress.mlflow = run.report()
-        progress.commit = run.commit or job.commit
-        return Training(job, run, progress, report, interruption).execute()
+        progress.commit = run.commit or execution.commit
+        return Training(execution, run, progress, report, interruption).execute()
 
     ending = outcome_of(work, report, interruption, redact)
     ending = ending._replace(message="; ".join((ending.message, *map(redact, waits))))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retrain_core.result import ModelVersion
-from retrain_trainer.job import Job
+from retrain_trainer.execution import Execution
 from retrain_trainer.pipeline.metrics import Metrics
 from retrain_trainer.pipeline.model_file import ModelFile
 from retrain_trainer.pipeline.plan import Plan
@@ -36,7 +36,7 @@ from retrain_trainer.tracking.run import TrackedRun
 class Candidate:
     """What a training has come to, and the version that it is once that is known."""
 
-    job: Job
+    execution: Execution
     run: TrackedRun
     registry: MLflowRegistry
     project: Project
@@ -71,7 +71,7 @@ class Candidate:
         """Make it a version; ``children`` are the ids of the MLflow runs of the stages' code."""
         self.report.step("register")
         tags = {RECORD: self._keep_record()} | version_tags(
-            self.job,
+            self.execution,
             self.project,
             self.plan,
             model=self.model,
@@ -82,7 +82,7 @@ class Candidate:
         )
         file = self.model.place(self.project)
         # Again from the start: a version whose making was not answered is found as our own.
-        version = self.job.patience.through(
+        version = self.execution.patience.through(
             lambda: register(self.registry, self.run, file, tags, children)
         )
         self.is_version(version)
@@ -103,11 +103,11 @@ class Candidate:
             version=str(version.number),
             uri=f"models:/{self.registry.name}/{version.number}",
         )
-        if self.job.release and not version.duplicate:
-            model = self.job.spec.model
+        if self.execution.release and not version.duplicate:
+            model = self.execution.spec.model
             promotion = model.promotion if model else None
             mark_release(
-                self.registry, version.number, self.job.release, promotion, self.report.warn
+                self.registry, version.number, self.execution.release, promotion, self.report.warn
             )
 
     def promote(self) -> None:
@@ -117,7 +117,7 @@ class Candidate:
 
     def judge_again(self) -> None:
         """Judge it as the version of an earlier run, on today's data and by today's policy."""
-        complete_profile(self.job, self.run, self.project, self._known.training_run)
+        complete_profile(self.execution, self.run, self.project, self._known.training_run)
         with self._promoter() as promoter:
             promoter.judge_again(self.registry, self._known, self.progress)
 
@@ -138,9 +138,9 @@ class Candidate:
     @contextmanager
     def _promoter(self) -> Iterator[Promoter]:
         self.report.step("promote")
-        with tempfile.TemporaryDirectory(dir=self.job.state) as scratch:
+        with tempfile.TemporaryDirectory(dir=self.execution.state) as scratch:
             yield Promoter(
-                job=self.job,
+                execution=self.execution,
                 run=self.run,
                 project=self.project,
                 plan=self.plan,

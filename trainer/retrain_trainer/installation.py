@@ -12,7 +12,7 @@ from pathlib import Path
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
 from retrain_trainer.environment import PythonEnvironment, inspect
-from retrain_trainer.job import Job
+from retrain_trainer.execution import Execution
 from retrain_trainer.overlay import lay_over, take_over_scripts
 from retrain_trainer.package_index import index_away
 from retrain_trainer.requirements import (
@@ -28,21 +28,21 @@ _OF_PIP = {"PIP_INDEX_URL": "UV_INDEX_URL", "PIP_EXTRA_INDEX_URL": "UV_EXTRA_IND
 _NOT_FOR_UV = ("VIRTUAL_ENV", "UV_SYSTEM_PYTHON")
 
 
-def prepare(job: Job) -> PythonEnvironment:
-    """The environment that the stages of ``job`` run in, made if need be.
+def prepare(execution: Execution) -> PythonEnvironment:
+    """The environment that the stages of ``execution`` run in, made if need be.
 
     An index that is away is waited for.
 
     Raises:
         RunFailed: EnvironmentFailed, or InvalidSpec for requirements that are not there.
     """
-    folders = [job.project, *([job.local.original] if job.local else [])]
+    folders = [execution.project, *([execution.local.original] if execution.local else [])]
     repositories = tuple(_repository(folder) for folder in folders)
-    python = job.spec.python
+    python = execution.spec.python
     if python is None:
         return inspect(repositories=repositories)
-    return job.patience.through(
-        lambda: install(job.project, python.requirements, job.state, repositories)
+    return execution.patience.through(
+        lambda: install(execution.project, python.requirements, execution.state, repositories)
     )
 
 

@@ -16,9 +16,9 @@ from retrain_core.redact import redactor, secrets_in, values_from_secrets, witho
 from retrain_core.result import Result, parse
 from retrain_core.spec import TrainingRunSpec
 from retrain_trainer.attempt import attempt, end, outcome_of
+from retrain_trainer.execution import Execution
 from retrain_trainer.git_access import GitSecret
 from retrain_trainer.interrupt import Interruption
-from retrain_trainer.job import Job
 from retrain_trainer.patience import Patience
 from retrain_trainer.progress import Progress
 from retrain_trainer.report import LogReporter, Redact, RedactingReporter
@@ -67,7 +67,7 @@ class Pod:
         except FileNotFoundError:
             return None
 
-    def job(self, tell: Callable[[str], None]) -> Job:
+    def execution(self, tell: Callable[[str], None]) -> Execution:
         """The job, from the mounted spec and the variables that the Job sets.
 
         ``tell``: hears when a server is waited for.
@@ -89,7 +89,7 @@ class Pod:
         path = spec.source.git.path if spec.source.git else "."
         state = self.workspace / STATE
         state.mkdir(parents=True, exist_ok=True)
-        return Job(
+        return Execution(
             name=self.environment.get(names.RUN_NAME_VARIABLE, "run"),
             uid=self.environment[names.JOB_UID_VARIABLE],
             spec=spec,
@@ -111,13 +111,13 @@ def run_source(pod: Pod) -> int:
 
     def work() -> tuple[Reason, str]:
         nonlocal run
-        job = pod.job(report.warn)
+        execution = pod.execution(report.warn)
         secret = GitSecret(pod.git_secret) if pod.git_secret else None
         report.step("open the MLflow run")
-        run, token = take_over(_open_run(job))
+        run, token = take_over(_open_run(execution))
         progress.mlflow = run.report()
-        progress.commit = prepare_source(job, run, pod.repository, secret, report)
-        pod.hand_over(Attempt(run.run_id, token, progress.commit, job.patience.waits))
+        progress.commit = prepare_source(execution, run, pod.repository, secret, report)
+        pod.hand_over(Attempt(run.run_id, token, progress.commit, execution.patience.waits))
         return Reason.TRAINED, ""
 
     with Interruption().handled() as interruption:
@@ -135,14 +135,16 @@ def run_train(pod: Pod) -> int:
     report, redact = _reporting(pod)
     progress = Progress()
 
-    def start() -> tuple[Job, TrackedRun]:
-        job = pod.job(report.warn)
+    def start() -> tuple[Execution, TrackedRun]:
+        execution = pod.execution(report.warn)
         forget_choices(os.environ)
         if (begun := pod.attempt()) is not None:
-            job.patience.waits.extend(begun.waits)
-            job.patience.answered.add(without_userinfo(job.tracking_uri))
-            return job, job.patience.through(lambda: continue_attempt(_client(job), job, begun))
-        return job, take_over(_open_run(job))[0]
+            execution.patience.waits.extend(begun.waits)
+            execution.patience.answered.add(without_userinfo(execution.tracking_uri))
+            return execution, execution.patience.through(
+                lambda: continue_attempt(_client(execution), execution, begun)
+            )
+        return execution, take_over(_open_run(execution))[0]
 
     def write(result: Result) -> None:
         _write(pod, result, report)
@@ -152,13 +154,13 @@ def run_train(pod: Pod) -> int:
     return _exit_code(result)
 
 
-def _open_run(job: Job) -> TrackedRun:
+def _open_run(execution: Execution) -> TrackedRun:
     # Again from the start: a run whose opening was not answered is found by its tag.
-    return job.patience.through(lambda: find_or_open(_client(job), job))
+    return execution.patience.through(lambda: find_or_open(_client(execution), execution))
 
 
-def _client(job: Job) -> MlflowClient:
-    return patient(connect(job.tracking_uri), job.tracking_uri, job.patience)
+def _client(execution: Execution) -> MlflowClient:
+    return patient(connect(execution.tracking_uri), execution.tracking_uri, execution.patience)
 
 
 def _reporting(pod: Pod) -> tuple[RedactingReporter, Redact]:

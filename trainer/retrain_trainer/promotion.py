@@ -7,7 +7,7 @@ from pathlib import Path
 
 from retrain_core.spec import Promotion
 from retrain_core.verdict.promotion import PromotionReason
-from retrain_trainer.job import Job
+from retrain_trainer.execution import Execution
 from retrain_trainer.measuring import ChampionMeter
 from retrain_trainer.pipeline.metrics import Metrics
 from retrain_trainer.pipeline.model_file import ModelFile
@@ -42,7 +42,7 @@ class OtherFiles:
 class Promoter:
     """Everything that a promotion looks at."""
 
-    job: Job
+    execution: Execution
     run: TrackedRun
     project: Project
     plan: Plan
@@ -91,13 +91,13 @@ class Promoter:
         registry.tag(version.number, changed)
         version = replace(version, tags=version.tags | changed)
         decision = judge_again(
-            registry, version, policy, meter.measure, self.job.uid, self._other_outputs
+            registry, version, policy, meter.measure, self.execution.uid, self._other_outputs
         )
         self._close(registry, registry.get(version.number), decision, progress)
 
     @property
     def _policy(self) -> Promotion | None:
-        return self.job.spec.model.promotion if self.job.spec.model else None
+        return self.execution.spec.model.promotion if self.execution.spec.model else None
 
     @cached_property
     def _other_outputs(self) -> "OtherFiles":
@@ -127,7 +127,7 @@ class Promoter:
     ) -> None:
         record_decision(registry, version, decision)
         if decision.reason is PromotionReason.CHAMPION_NOT_COMPARABLE:
-            alias = self.job.spec.model.promotion.alias  # type: ignore[union-attr]
+            alias = self.execution.spec.model.promotion.alias  # type: ignore[union-attr]
             self.report.warn(
                 f"{decision.message}. It stays the champion; if version {version.number} is to"
                 f" serve, set the alias {alias} on it by hand"
@@ -155,7 +155,7 @@ class Promoter:
         )
         if previous is None:
             return
-        metric = self.job.spec.model.promotion.metric  # type: ignore[union-attr]
+        metric = self.execution.spec.model.promotion.metric  # type: ignore[union-attr]
         champion = registry.get(previous).metrics
         if decision.champion is not None:
             champion[metric] = decision.champion

@@ -7,7 +7,7 @@ from pathlib import Path
 from retrain_core.redact import without_userinfo
 from retrain_core.spec import Promotion
 from retrain_trainer.environment import PythonEnvironment
-from retrain_trainer.job import Job
+from retrain_trainer.execution import Execution
 from retrain_trainer.naming import artifact_path
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.datasets import datasets
@@ -31,7 +31,7 @@ MAX_TAG = 100_000
 
 
 def record_training(
-    job: Job,
+    execution: Execution,
     run: TrackedRun,
     project: Project,
     plan: Plan,
@@ -43,7 +43,7 @@ def record_training(
     """Parameters, metrics, plots, dvc.lock, datasets, environment and profile to MLflow."""
     record.record_params(run, used_params(project, plan))
     record.record_metrics(run, metrics.named())
-    git = job.spec.source.git
+    git = execution.spec.source.git
     for dataset in datasets(project, plan):
         source = {
             "path": dataset.name,
@@ -53,11 +53,11 @@ def record_training(
             "remote": without_userinfo(project.remote_url() or ""),
         }
         record.record_dataset(run, dataset.name, dataset.digest, source)
-    record.record_text(run, f"{FOLDER}/environment.json", python.document(job.image))
+    record.record_text(run, f"{FOLDER}/environment.json", python.document(execution.image))
     record_lock(run, state)
     if failed := _record_plots(run, project, plan, state):
         report.warn(f"plots that could not be drawn: {', '.join(failed)}")
-    record_profile(job, run, project)
+    record_profile(execution, run, project)
 
 
 def record_lock(run: TrackedRun, state: PipelineState, *, unless: str | None = None) -> None:
@@ -67,7 +67,7 @@ def record_lock(run: TrackedRun, state: PipelineState, *, unless: str | None = N
 
 
 def version_tags(
-    job: Job,
+    execution: Execution,
     project: Project,
     plan: Plan,
     *,
@@ -79,7 +79,7 @@ def version_tags(
 ) -> dict[str, str]:
     """The tags of a new version: the chain from commit to metrics."""
     tags = {
-        versions.JOB_UID: job.uid,
+        versions.JOB_UID: execution.uid,
         versions.LOCK_MD5: state.lock_md5 or "",
         versions.PIPELINE: state.pipeline or "",
         versions.ENVIRONMENT: state.environment,
@@ -91,7 +91,7 @@ def version_tags(
         tags[versions.COMMIT] = commit
     if uncommitted:
         tags |= {versions.DIRTY: "true", versions.UNCOMMITTED: uncommitted}
-    promotion = job.spec.model.promotion if job.spec.model else None
+    promotion = execution.spec.model.promotion if execution.spec.model else None
     return tags | measure_tags(
         project, plan, model=model.out(project), metrics=metrics, promotion=promotion
     )
@@ -138,9 +138,9 @@ def _record_plots(run: TrackedRun, project: Project, plan: Plan, state: Pipeline
     return failed
 
 
-def record_profile(job: Job, run: TrackedRun, project: Project) -> None:
+def record_profile(execution: Execution, run: TrackedRun, project: Project) -> None:
     """Log the profile of the data that the spec names, which later drift is judged against."""
-    spec = job.spec.model.profile if job.spec.model else None
+    spec = execution.spec.model.profile if execution.spec.model else None
     if spec is None:
         return
     # Brings pandas, which a run with nothing to do is spared.
@@ -155,10 +155,12 @@ def record_profile(job: Job, run: TrackedRun, project: Project) -> None:
     record.record_text(run, f"{FOLDER}/profile.json", profile.as_json(content))
 
 
-def complete_profile(job: Job, run: TrackedRun, project: Project, earlier: str | None) -> None:
+def complete_profile(
+    execution: Execution, run: TrackedRun, project: Project, earlier: str | None
+) -> None:
     """Log the profile to the ``earlier`` run whose state this is, if that has none."""
-    wanted = job.spec.model is not None and job.spec.model.profile is not None
+    wanted = execution.spec.model is not None and execution.spec.model.profile is not None
     if not wanted or earlier is None:
         return
     if read_artifact(run.client, run.tracking_uri, earlier, f"{FOLDER}/profile.json") is None:
-        record_profile(job, replace(run, run_id=earlier), project)
+        record_profile(execution, replace(run, run_id=earlier), project)

@@ -5,17 +5,21 @@ from pathlib import Path
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
+from retrain_trainer.execution import Execution
 from retrain_trainer.git_access import GitSecret
 from retrain_trainer.git_clone import clone_commit
-from retrain_trainer.job import Job
 from retrain_trainer.report import Reporter
 from retrain_trainer.tracking.run import TrackedRun
 
 
 def prepare_source(
-    job: Job, run: TrackedRun, repository: Path, secret: GitSecret | None, report: Reporter
+    execution: Execution,
+    run: TrackedRun,
+    repository: Path,
+    secret: GitSecret | None,
+    report: Reporter,
 ) -> str | None:
-    """Put the commit of ``job`` into the folder ``repository``.
+    """Put the commit of ``execution`` into the folder ``repository``.
 
     A commit that an earlier attempt has recorded is fetched again: one run trains one commit,
     wherever its branch is by now.
@@ -25,9 +29,9 @@ def prepare_source(
     Raises:
         RunFailed: the source or the tracking server.
     """
-    git = job.spec.source.git
+    git = execution.spec.source.git
     if git is None:
-        _copy_from_image(job, repository)
+        _copy_from_image(execution, repository)
         return None
     what = run.commit or git.revision
     report.step(f"fetch {what} of {git.url}")
@@ -37,16 +41,16 @@ def prepare_source(
         return clone_commit(git, repository, secret, run.commit, report.warn)
 
     if run.commit is not None:
-        job.patience.answered.add(without_userinfo(git.url))
-    commit = job.patience.through(clone)
+        execution.patience.answered.add(without_userinfo(git.url))
+    commit = execution.patience.through(clone)
     if run.commit is None:
         run.record_commit(commit)
     report.note(f"commit {commit}")
     return commit
 
 
-def _copy_from_image(job: Job, repository: Path) -> None:
-    image = job.spec.source.image
+def _copy_from_image(execution: Execution, repository: Path) -> None:
+    image = execution.spec.source.image
     assert image is not None
     folder = Path(image.path)
     if not folder.is_dir():

@@ -9,8 +9,8 @@ from retrain_core.result import DVCState
 from retrain_trainer import installation
 from retrain_trainer.candidate import Candidate
 from retrain_trainer.child_runs import ChildRuns
+from retrain_trainer.execution import Execution
 from retrain_trainer.interrupt import Interruption
-from retrain_trainer.job import Job
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.attempts import keep_attempt
 from retrain_trainer.pipeline.imports import update_imports, why_nothing_is_new
@@ -48,21 +48,23 @@ class Training:
 
     def __init__(
         self,
-        job: Job,
+        execution: Execution,
         run: TrackedRun,
         progress: Progress,
         report: Reporter,
         interruption: Interruption,
     ) -> None:
-        self.job = job
+        self.execution = execution
         self.run = run
         self.progress = progress
         self.report = report
         self.interruption = interruption
         self._saved: PipelineState | None = None
         self.earlier_children: list[str] = []
-        model = job.spec.model
-        self.registry = MLflowRegistry(run.client, job.tracking_uri, model.name) if model else None
+        model = execution.spec.model
+        self.registry = (
+            MLflowRegistry(run.client, execution.tracking_uri, model.name) if model else None
+        )
 
     def execute(self) -> tuple[Reason, str]:
         """Run every step; returns how it ended.
@@ -92,59 +94,61 @@ class Training:
     def open(self) -> None:
         """Open the project as the run's parameters shape it, and plan."""
         self.report.step("plan")
-        dvc = self.job.spec.dvc
-        self.project = open_project(self.job)
+        dvc = self.execution.spec.dvc
+        self.project = open_project(self.execution)
         self.params = override_params(self.project, dvc.params, "spec.dvc.params")
         self.project.repo._reset()
-        if self.job.local is not None:
-            remove_leftovers(self.project, self.job.state / "outputs.json")
+        if self.execution.local is not None:
+            remove_leftovers(self.project, self.execution.state / "outputs.json")
         self.plan = plan_stages(self.project, dvc.targets, dvc.force)
         check_params(self.project, self.plan)
         refuse_unpinned_datasets(self.project, self.plan)
-        if self.job.spec.model is not None:
-            self.model = find_model(self.project, self.plan, self.job.spec.model)
+        if self.execution.spec.model is not None:
+            self.model = find_model(self.project, self.plan, self.execution.spec.model)
 
     def preflight(self) -> None:
         self.report.step("preflight")
         check_writers(self.project, self._outs([*self.plan.stages, *self.plan.sources]))
-        if self.project.writer is None and self.job.spec.dvc.push:
+        if self.project.writer is None and self.execution.spec.dvc.push:
             self.report.warn("there is no DVC remote: the artifacts stay in the cache alone")
         self._take_work_tree()
         self.child_runs = ChildRuns(self.run, self.project, self.report)
         self.child_runs.begin()
 
     def _take_work_tree(self) -> None:
-        found, self.edited = take_work_tree(self.job, self.project, self.report, self.plan.sources)
+        found, self.edited = take_work_tree(
+            self.execution, self.project, self.report, self.plan.sources
+        )
         self.uncommitted = str(found) if found else None
         if self.uncommitted:
             self.report.warn(f"uncommitted work is trained on: {self.uncommitted}")
             self.run.mark_uncommitted(self.uncommitted)
 
     def prepare_environment(self) -> None:
-        if self.job.spec.python is not None:
+        if self.execution.spec.python is not None:
             self.report.step("environment")
-        self.python = installation.prepare(self.job)
+        self.python = installation.prepare(self.execution)
 
     def find_start(self) -> None:
         versions = self.registry.versions() if self.registry else []
         commit = self.progress.commit
         self.start = find_starting_point(
-            self.project, self.job.uid, commit, versions, self.python.digest, self.report
+            self.project, self.execution.uid, commit, versions, self.python.digest, self.report
         )
         self.done = set(self.start.done)
         self.written = dict(self.start.written)
         self.loose_metrics = set(self.start.metrics)
-        git = self.job.spec.source.git
-        place = f"{git.url} {git.path}" if git else self.job.experiment
+        git = self.execution.spec.source.git
+        place = f"{git.url} {git.path}" if git else self.execution.experiment
         self.results = Results(self.project, self.python.digest, place)
 
     def update_imports(self) -> None:
         if self.start.imports is not None:
             self.imports = list(self.start.imports)
         else:
-            if self.job.spec.dvc.update:
+            if self.execution.spec.dvc.update:
                 self.report.step("update imports")
-            self.imports = update_imports(self.project, self.job.spec.dvc.update, self.plan)
+            self.imports = update_imports(self.project, self.execution.spec.dvc.update, self.plan)
             objects.push(self.project, self._outs(self.imports))
         if self.project.stores.publishes:
             objects.complete(self.project, self._outs(self.plan.sources))
@@ -161,7 +165,9 @@ class Training:
             committed=self.start.committed,
         )
         try:
-            for event in run_stages(self.project, self.plan, self.job.spec.dvc.force, context):
+            for event in run_stages(
+                self.project, self.plan, self.execution.spec.dvc.force, context
+            ):
                 if isinstance(event, StageStarted):
                     self.report.stage_started(event.name, event.number, event.total)
                 else:
@@ -169,7 +175,7 @@ class Training:
         except RunFailed as failure:
             raise advised(failure) from failure
         self._save_state()
-        if self.job.local is not None:
+        if self.execution.local is not None:
             outs = self._outs(self.plan.stages)
             objects.place(self.project, [out for out in outs if out.hash_info])
 
@@ -206,7 +212,7 @@ class Training:
 
     def candidate(self, registry: MLflowRegistry) -> Candidate:
         return Candidate(
-            job=self.job,
+            execution=self.execution,
             run=self.run,
             registry=registry,
             project=self.project,
@@ -223,7 +229,7 @@ class Training:
     def record(self) -> None:
         self.report.step("record")
         record_training(
-            self.job,
+            self.execution,
             self.run,
             self.project,
             self.plan,
@@ -237,10 +243,10 @@ class Training:
     @cached_property
     def stage_environment(self) -> dict[str, str]:
         """The variables that give user code the right python and the tracking server."""
-        choose = self.job.stage_tracking_uri
-        tracking_uri = choose(self.python.packages) if choose else self.job.tracking_uri
+        choose = self.execution.stage_tracking_uri
+        tracking_uri = choose(self.python.packages) if choose else self.execution.tracking_uri
         return {
-            **self.job.environment,
+            **self.execution.environment,
             **self.python.variables,
             "PYTHONUNBUFFERED": "1",
             # Beside the code it would change dependencies; a PYTHONPYCACHEPREFIX starts empty.
@@ -293,7 +299,7 @@ class Training:
         )
         if self.state != self._saved:
             self.run.require_current()
-            keep_attempt(self.project, self.job.uid, self.state)
+            keep_attempt(self.project, self.execution.uid, self.state)
             self._saved = self.state
         remote = without_userinfo(self.project.remote_url() or "")[:1024] or None
         self.progress.dvc = DVCState(lock_md5=self.state.lock_md5, remote=remote)

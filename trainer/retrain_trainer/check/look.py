@@ -10,8 +10,8 @@ from retrain_core.outcome import RunFailed
 from retrain_core.spec import TrainingRunSpec
 from retrain_core.verdict.finding import Finding
 from retrain_trainer.check.shares import Shares
+from retrain_trainer.execution import LocalStores
 from retrain_trainer.git_access import Access
-from retrain_trainer.job import LocalStores
 from retrain_trainer.report import Redact, Reporter
 
 NETWORK_SECONDS = 10

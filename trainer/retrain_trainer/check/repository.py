@@ -7,8 +7,8 @@ from pathlib import Path
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.check.look import Once, Setting
+from retrain_trainer.execution import Execution
 from retrain_trainer.git import fetch_commit, object_id
-from retrain_trainer.job import Job
 from retrain_trainer.pipeline.allowed_settings import fence
 from retrain_trainer.pipeline.project import Project, open_project
 
@@ -121,7 +121,7 @@ class Repository:
             shutil.rmtree(copy, ignore_errors=True)
             shutil.copytree(folder, copy, symlinks=True)
             folder = copy
-        job = Job(
+        execution = Execution(
             name="check",
             uid="check",
             spec=self._setting.run,
@@ -130,4 +130,4 @@ class Repository:
             tracking_uri=self._setting.tracking_uri or "",
             local=self._setting.local,
         )
-        return open_project(job)
+        return open_project(execution)

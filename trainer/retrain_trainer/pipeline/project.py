@@ -14,7 +14,7 @@ from dvc_data.hashfile.db import HashFileDB
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import without_userinfo
-from retrain_trainer.job import Job
+from retrain_trainer.execution import Execution
 from retrain_trainer.patience import Patience
 from retrain_trainer.pipeline.errors import UNREADABLE, pipeline_failure
 from retrain_trainer.pipeline.original import link_outside
@@ -69,54 +69,54 @@ class Project:
         return str(url)
 
 
-def open_project(job: Job, *, own_cache: bool = False) -> Project:
-    """Open the project of ``job``; the working directory becomes its folder.
+def open_project(execution: Execution, *, own_cache: bool = False) -> Project:
+    """Open the project of ``execution``; the working directory becomes its folder.
 
     With ``own_cache`` contents go to the project's own DVC cache, else to the run's.
 
     Raises:
         RunFailed: InvalidPipeline where there is no DVC project.
     """
-    if not (job.project / "dvc.yaml").is_file():
+    if not (execution.project / "dvc.yaml").is_file():
         raise RunFailed(
             Reason.INVALID_PIPELINE,
-            f"there is no dvc.yaml in {_shown(job)}: nothing to run",
+            f"there is no dvc.yaml in {_shown(execution)}: nothing to run",
             "Correct spec.source.git.path, or write a dvc.yaml, which tells how to train.",
         )
     if not own_cache:
-        job.cache.mkdir(parents=True, exist_ok=True)
-    site_cache = job.state / "site"
+        execution.cache.mkdir(parents=True, exist_ok=True)
+    site_cache = execution.state / "site"
     os.environ["DVC_SITE_CACHE_DIR"] = str(site_cache)
     os.environ["DVC_NO_ANALYTICS"] = "1"
     # Its hints are for people who type dvc commands.
     logging.getLogger("dvc").setLevel(logging.WARNING)
     # It warns of what one remote lacks, and another may have.
     logging.getLogger("dvc.data_cloud").setLevel(logging.ERROR)
-    os.chdir(job.project)
+    os.chdir(execution.project)
     try:
-        repo, stores = _open(job, own_cache=own_cache)
+        repo, stores = _open(execution, own_cache=own_cache)
     except NotDvcRepoError as error:
         raise RunFailed(
             Reason.INVALID_PIPELINE,
-            f"{_shown(job)} is no DVC project",
+            f"{_shown(execution)} is no DVC project",
             "Run `dvc init` in it, and commit what that writes.",
         ) from error
     except (ConfigError, DvcException) as error:
         raise pipeline_failure(error) from error
-    project = Project(repo, job.project, stores, job.patience)
-    if job.local is not None:
-        link_outside(project.stages(), Path(repo.root_dir), job.local.original)
+    project = Project(repo, execution.project, stores, execution.patience)
+    if execution.local is not None:
+        link_outside(project.stages(), Path(repo.root_dir), execution.local.original)
     return project
 
 
-def _open(job: Job, *, own_cache: bool) -> tuple[Repo, Stores]:
+def _open(execution: Execution, *, own_cache: bool) -> tuple[Repo, Stores]:
     root = Path(Repo.find_root())
     # It stores bare process ids and outlives a kill: in a container the same ids come again.
     (root / ".dvc" / "tmp" / "rwlock").unlink(missing_ok=True)
-    stores = find_stores(job, Repo(str(root)).config, own_cache=own_cache)
+    stores = find_stores(execution, Repo(str(root)).config, own_cache=own_cache)
     config = {"core": {}} | stores.config
     if not own_cache:
-        config["cache"] = {"dir": str(job.cache)}
+        config["cache"] = {"dir": str(execution.cache)}
     if not any((folder / ".git").exists() for folder in (root, *root.parents)):
         config["core"]["no_scm"] = True
     config["core"] |= {"analytics": False, "check_update": False, "autostage": False}
@@ -128,9 +128,13 @@ def _open(job: Job, *, own_cache: bool) -> tuple[Repo, Stores]:
     return repo, stores
 
 
-def _shown(job: Job) -> str:
-    git = job.spec.source.git
-    return f"spec.source.git.path ({git.path})" if git and job.local is None else str(job.project)
+def _shown(execution: Execution) -> str:
+    git = execution.spec.source.git
+    return (
+        f"spec.source.git.path ({git.path})"
+        if git and execution.local is None
+        else str(execution.project)
+    )
 
 
 def commands(stages: list[Stage]) -> list[PipelineStage]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import Remote
-from retrain_trainer.job import Job
+from retrain_trainer.execution import Execution
 from retrain_trainer.pipeline.file_system import is_versioned, missing_package
 from retrain_trainer.pipeline.original import original_settings
 
@@ -42,8 +42,8 @@ class Stores:
         return bool(self.near) and self.writer is not None and not self.local
 
 
-def find_stores(job: Job, repository: Mapping[str, Any], *, own_cache: bool) -> Stores:
-    """The stores of ``job``; ``repository`` is the project's DVC configuration.
+def find_stores(execution: Execution, repository: Mapping[str, Any], *, own_cache: bool) -> Stores:
+    """The stores of ``execution``; ``repository`` is the project's DVC configuration.
 
     With ``own_cache`` contents go to the project's cache, and the run's cache is only read.
 
@@ -53,24 +53,24 @@ def find_stores(job: Job, repository: Mapping[str, Any], *, own_cache: bool) -> 
     remotes: dict[str, dict[str, Any]] = {}
     urls = {name: str(remote["url"]) for name, remote in repository["remote"].items()}
     near: list[str] = []
-    if job.local is not None:
-        original = original_settings(job.local.original)
+    if execution.local is not None:
+        original = original_settings(execution.local.original)
         urls = original.remotes
         remotes = {name: {"url": url} for name, url in urls.items()}
         near = [CACHE, LOCAL_STORE]
-        remotes[CACHE] = {"url": str(job.cache) if own_cache else original.cache}
-        remotes[LOCAL_STORE] = {"url": str(job.local.write)}
+        remotes[CACHE] = {"url": str(execution.cache) if own_cache else original.cache}
+        remotes[LOCAL_STORE] = {"url": str(execution.local.write)}
     default = repository["core"].get("remote") or None
     if default and default not in urls:
         raise RunFailed(
             Reason.INVALID_PIPELINE,
             f".dvc/config: the default remote is {default}, but there is no such remote",
         )
-    name, settings = _store(job.spec.dvc.remote, urls, default)
+    name, settings = _store(execution.spec.dvc.remote, urls, default)
     if settings and name:
         remotes[name] = remotes.get(name, {}) | settings
-    writer = name if job.spec.dvc.push else None
-    if job.local is not None and not job.local.publish:
+    writer = name if execution.spec.dvc.push else None
+    if execution.local is not None and not execution.local.publish:
         writer = LOCAL_STORE
     far = dict.fromkeys(one for one in (name, default) if one)
     merged = {one: repository["remote"].get(one, {}) | remotes.get(one, {}) for one in far}

@@ -7,7 +7,7 @@ from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_trainer.job import Job
+from retrain_trainer.execution import Execution
 from retrain_trainer.tracking.client import values_of
 from retrain_trainer.tracking.locations import artifact_root, local_path
 
@@ -20,16 +20,16 @@ _ON_THE_SERVER = (
 _IN_THE_PROJECT = "inside the project: name another experiment, or delete this one for good"
 
 
-def experiment_of(client: MlflowClient, job: Job) -> str:
+def experiment_of(client: MlflowClient, execution: Execution) -> str:
     """The id of the job's experiment, created if there is none.
 
     Raises:
         RunFailed: InvalidSpec if it was deleted, or keeps its artifacts where they are lost.
         MlflowException: the server's.
     """
-    name = job.experiment
+    name = execution.experiment
     if (experiment := client.get_experiment_by_name(name)) is None:
-        root = artifact_root(job.tracking_uri)
+        root = artifact_root(execution.tracking_uri)
         location = f"{root}/{quote(name, safe='')}" if root else None
         try:
             with values_of("spec.mlflow.experiment"):
@@ -43,11 +43,11 @@ def experiment_of(client: MlflowClient, job: Job) -> str:
             Reason.INVALID_SPEC,
             f"spec.mlflow.experiment: {name} was deleted in MLflow: restore it or name another",
         )
-    refuse_losing_artifacts(experiment, job)
+    refuse_losing_artifacts(experiment, execution)
     return str(experiment.experiment_id)
 
 
-def refuse_losing_artifacts(experiment: Experiment, job: Job) -> None:
+def refuse_losing_artifacts(experiment: Experiment, execution: Execution) -> None:
     """Refuse an experiment whose artifacts would end with the pod, or with the copy of a project.
 
     Raises:
@@ -56,14 +56,14 @@ def refuse_losing_artifacts(experiment: Experiment, job: Job) -> None:
     path = local_path(experiment.artifact_location or "")
     if path is None:
         return
-    root = artifact_root(job.tracking_uri)
+    root = artifact_root(execution.tracking_uri)
     if root is None:
         # What a client writes there the server reads only where both see the same folder.
         lost = "" if path.parent.is_dir() else _ON_THE_SERVER
     else:
         kept = local_path(root)
         ours = kept is not None and path.is_relative_to(kept)
-        project = job.local.original if job.local else job.project
+        project = execution.local.original if execution.local else execution.project
         lost = _IN_THE_PROJECT if not ours and path.is_relative_to(project) else ""
     if lost:
         raise RunFailed(

@@ -13,7 +13,7 @@ from mlflow.entities import Run, ViewType
 from retrain_core.outcome import Reason
 from retrain_core.redact import without_userinfo
 from retrain_core.result import MAX_LINE, MLflowRun
-from retrain_trainer.job import Job
+from retrain_trainer.execution import Execution
 from retrain_trainer.tags import number_in
 from retrain_trainer.tracking.client import tracking_errors, values_of
 from retrain_trainer.tracking.experiments import experiment_of
@@ -135,20 +135,20 @@ def take_over(run: TrackedRun) -> tuple[TrackedRun, str]:
     return replace(run, client=fenced(run.client, run.tracking_uri, run.run_id, token)), token
 
 
-def continue_attempt(client: MlflowClient, job: Job, attempt: Attempt) -> TrackedRun:
+def continue_attempt(client: MlflowClient, execution: Execution, attempt: Attempt) -> TrackedRun:
     """The run of an attempt that this pod has begun.
 
     Raises:
         RunFailed: the server refuses, or has the run no more.
     """
-    with tracking_errors(job.tracking_uri):
+    with tracking_errors(execution.tracking_uri):
         run = client.get_run(attempt.run_id)
     tags = {key: value for key, value in run.data.tags.items() if key != COMMIT}
     return TrackedRun(
-        client=fenced(client, job.tracking_uri, attempt.run_id, attempt.token),
-        tracking_uri=job.tracking_uri,
-        name=job.name,
-        experiment=job.experiment,
+        client=fenced(client, execution.tracking_uri, attempt.run_id, attempt.token),
+        tracking_uri=execution.tracking_uri,
+        name=execution.name,
+        experiment=execution.experiment,
         experiment_id=run.info.experiment_id,
         run_id=attempt.run_id,
         tags=tags | ({COMMIT: attempt.commit} if attempt.commit else {}),
@@ -156,27 +156,27 @@ def continue_attempt(client: MlflowClient, job: Job, attempt: Attempt) -> Tracke
     )
 
 
-def find_or_open(client: MlflowClient, job: Job) -> TrackedRun:
+def find_or_open(client: MlflowClient, execution: Execution) -> TrackedRun:
     """The run that carries the job's uid, the oldest of them; opened if there is none.
 
     Raises:
         RunFailed: the server refuses, or the experiment cannot be used.
     """
-    with tracking_errors(job.tracking_uri):
-        experiment_id = experiment_of(client, job)
+    with tracking_errors(execution.tracking_uri):
+        experiment_id = experiment_of(client, execution)
         found = client.search_runs(
             [experiment_id],
-            filter_string=f"tags.`{JOB_UID}` = '{job.uid}'",
+            filter_string=f"tags.`{JOB_UID}` = '{execution.uid}'",
             run_view_type=ViewType.ALL,
             max_results=1,
             order_by=["attributes.start_time ASC"],
         )
-        run = found[0] if found else _open(client, job, experiment_id)
+        run = found[0] if found else _open(client, execution, experiment_id)
     return TrackedRun(
         client=client,
-        tracking_uri=job.tracking_uri,
-        name=job.name,
-        experiment=job.experiment,
+        tracking_uri=execution.tracking_uri,
+        name=execution.name,
+        experiment=execution.experiment,
         experiment_id=experiment_id,
         run_id=run.info.run_id,
         tags=dict(run.data.tags),
@@ -184,19 +184,19 @@ def find_or_open(client: MlflowClient, job: Job) -> TrackedRun:
     )
 
 
-def _open(client: MlflowClient, job: Job, experiment_id: str) -> Run:
-    git = job.spec.source.git
+def _open(client: MlflowClient, execution: Execution, experiment_id: str) -> Run:
+    git = execution.spec.source.git
     tags = {
-        **job.spec.mlflow.tags,
-        JOB_UID: job.uid,
-        RUN_NAME: job.name,
+        **execution.spec.mlflow.tags,
+        JOB_UID: execution.uid,
+        RUN_NAME: execution.name,
         "mlflow.source.type": "PROJECT",
         "mlflow.source.name": git.url if git else "image",
     }
-    if job.release:
-        tags[f"{PREFIX}/release"] = job.release
+    if execution.release:
+        tags[f"{PREFIX}/release"] = execution.release
     with values_of("spec.mlflow.tags"):
-        run = client.create_run(experiment_id, run_name=job.name, tags=tags)
+        run = client.create_run(experiment_id, run_name=execution.name, tags=tags)
     # Its pod may wait long for an image, or be deleted: no training runs before its stages do.
     client.update_run(run.info.run_id, status="SCHEDULED")
     return run

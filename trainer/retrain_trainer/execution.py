@@ -1,4 +1,4 @@
-"""What one execution is told: its spec, its identity, and the places it works in."""
+"""One execution of a TrainingRun: its spec, its identity, and the paths it works in."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class WorkTree:
 
 
 @dataclass(frozen=True)
-class Job:
+class Execution:
     """One execution of a TrainingRun, whoever started it."""
 
     name: str
