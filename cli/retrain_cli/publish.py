@@ -32,8 +32,8 @@ def refuse_uncommitted(execution: Execution, home: Home, report: Reporter) -> No
         )
     if not on_a_remote_branch(home.source):
         report.warn(
-            f"commit {str(execution.commit)[:12]} is on no remote branch: others cannot train it again"
-            " before you `git push`"
+            f"commit {str(execution.commit)[:12]} is on no remote branch: others cannot train it"
+            " again before you `git push`"
         )
 
 

@@ -20,8 +20,8 @@ from retrain_core.result import ModelVersion, Result
 from retrain_core.spec import TrainingRun
 from retrain_trainer.execution import Execution, LocalStores, WorkTree
 from retrain_trainer.interrupt import Interrupted, Interruption
+from retrain_trainer.partial_result import PartialResult, VersionContent
 from retrain_trainer.patience import Patience
-from retrain_trainer.progress import Progress, VersionContent
 from retrain_trainer.report import Redact, RedactingReporter, Reporter, own_stderr
 
 OUTAGE_SECONDS = 10
@@ -51,18 +51,20 @@ def run_manifest(options: Options) -> int:
     with own_stdout() as stdout:
         reporter = ConsoleReporter(own_stderr(), verbose=options.verbose)
         started = datetime.now(UTC)
-        progress = Progress()
+        partial_result = PartialResult()
         run: TrainingRun | None = None
         home: Home | None = None
         try:
             run = read_manifest(options.filename, options.overrides)
             home = Home.of(options.source or options.filename.parent)
             refuse_no_project(home.source, named=options.source is not None)
-            result = _execute(run, home, options, progress, reporter, redact)
+            result = _execute(run, home, options, partial_result, reporter, redact)
         except RunFailed as failure:
-            result = progress.result(failure.reason, redact(failure.message), failure.own_remedy)
+            result = partial_result.result(
+                failure.reason, redact(failure.message), failure.own_remedy
+            )
         except (Interrupted, KeyboardInterrupt):
-            result = progress.result(Reason.CANCELLED, "stopped")
+            result = partial_result.result(Reason.CANCELLED, "stopped")
         reporter.close()
         ended = datetime.now(UTC)
         if options.output and run is not None:
@@ -71,7 +73,7 @@ def run_manifest(options: Options) -> int:
         print_summary(
             reporter.stream,
             result,
-            progress,
+            partial_result,
             home,
             alias=promotion.alias if promotion else None,
             smoke=options.smoke,
@@ -84,7 +86,7 @@ def _execute(
     run: TrainingRun,
     home: Home,
     options: Options,
-    progress: Progress,
+    partial_result: PartialResult,
     console: ConsoleReporter,
     redact: Redact,
 ) -> Result:
@@ -111,12 +113,12 @@ def _execute(
             from retrain_cli.smoke import smoke
 
             ending = outcome_of(
-                lambda: smoke(run, home, progress, report, interruption),
+                lambda: smoke(run, home, partial_result, report, interruption),
                 report,
                 interruption,
                 redact,
             )
-            return progress.result(*ending)
+            return partial_result.result(*ending)
         from retrain_cli.local_tracking import local_tracking
 
         with local_tracking(home) as stage_tracking_uri:
@@ -124,8 +126,8 @@ def _execute(
 
             def start() -> tuple[Execution, TrackedRun]:
                 nonlocal opened
-                progress.commit = head(home.source)
-                execution = _execution(run, home, options, progress.commit, report)
+                partial_result.commit = head(home.source)
+                execution = _execution(run, home, options, partial_result.commit, report)
                 console.log_to(home.logs / f"{execution.uid}.log")
                 report.step("open the MLflow run")
                 client = patient(
@@ -138,9 +140,9 @@ def _execute(
                     execution = replace(execution, stage_tracking_uri=stage_tracking_uri)
                 return execution, tracked
 
-            result = attempt(start, progress, report, interruption, redact)
+            result = attempt(start, partial_result, report, interruption, redact)
             if opened is not None and result.model is not None:
-                progress.content = _content(opened, result.model)
+                partial_result.content = _content(opened, result.model)
             return result
 
 

@@ -14,6 +14,7 @@ from retrain_core.spec import TrainingRun
 from retrain_trainer import environment
 from retrain_trainer.execution import Execution, LocalStores, WorkTree
 from retrain_trainer.interrupt import Interruption
+from retrain_trainer.partial_result import PartialResult
 from retrain_trainer.pipeline.imports import update_imports
 from retrain_trainer.pipeline.metrics import read_metrics
 from retrain_trainer.pipeline.model_file import find_model
@@ -23,14 +24,17 @@ from retrain_trainer.pipeline.project import open_project
 from retrain_trainer.pipeline.smoke_inputs import replace_inputs
 from retrain_trainer.pipeline.stages import StageContext, StageStarted, run_stages
 from retrain_trainer.pipeline.state import LOCK, forget_stages
-from retrain_trainer.progress import Progress
 from retrain_trainer.report import Reporter
 from retrain_trainer.tracking.hints import advised
 from retrain_trainer.work_tree import take_work_tree
 
 
 def smoke(
-    run: TrainingRun, home: Home, progress: Progress, report: Reporter, interruption: Interruption
+    run: TrainingRun,
+    home: Home,
+    partial_result: PartialResult,
+    report: Reporter,
+    interruption: Interruption,
 ) -> tuple[Reason, str]:
     """Train on spec.smoke's inputs and parameters; returns how it ended.
 
@@ -74,10 +78,10 @@ def smoke(
                 report.stage_started(event.name, event.number, event.total)
                 continue
             report.stage_ended(event.name, event.state, event.seconds)
-            progress.stage_ended(event.name, event.state, event.seconds)
+            partial_result.stage_ended(event.name, event.state, event.seconds)
             written |= set(event.result.metrics) if event.result else set()
         metrics = read_metrics(project, plan, written)
-        progress.metrics = metrics.named()
+        partial_result.metrics = metrics.named()
         if spec.model is not None and spec.model.promotion is not None:
             metrics.require(spec.model.promotion.metric)
     except RunFailed as failure:
@@ -85,7 +89,7 @@ def smoke(
             raise
         said = f"{failure.reason}: {advised(failure).message}"
         raise RunFailed(Reason.SMOKE_FAILED, said, failure.remedy) from failure
-    digest = hashlib.sha256(repr(sorted(progress.metrics.items())).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(repr(sorted(partial_result.metrics.items())).encode()).hexdigest()[:12]
     return Reason.SMOKE_PASSED, (
         f"{_count(len(plan.stages), 'stage')} in {time.monotonic() - began:.1f} s;"
         f" metrics {digest}; nothing was recorded or registered"

@@ -12,13 +12,13 @@ from retrain_cli.home import Home
 from retrain_cli.printable import aligned, console, markdown, shown
 from retrain_core.outcome import OUTCOMES, Reason
 from retrain_core.result import ModelVersion, Result
-from retrain_trainer.progress import Progress, VersionContent
+from retrain_trainer.partial_result import PartialResult, VersionContent
 
 
 def print_summary(
     stream: TextIO,
     result: Result,
-    progress: Progress,
+    partial_result: PartialResult,
     home: Home | None,
     *,
     alias: str | None,
@@ -29,15 +29,15 @@ def print_summary(
     reason = result.reason or Reason.INTERNAL_ERROR
     outcome = OUTCOMES[reason]
     if result.metrics:
-        previous = progress.model.previous_version if progress.model else None
-        print_metrics(out, progress.metrics, progress.champion_metrics, previous)
+        previous = partial_result.model.previous_version if partial_result.model else None
+        print_metrics(out, partial_result.metrics, partial_result.champion_metrics, previous)
     colour = "green" if outcome.succeeded else "red"
     out.print(f"[bold {colour}]{reason}[/]: {shown(result.message)}")
     if not outcome.succeeded:
         out.print(shown(result.remedy or outcome.remedy))
         out.print(f"[dim]exit code {outcome.exit_code}[/]")
     elif result.model and home and not smoke:
-        for name, value in _where(progress, result.model, home, alias):
+        for name, value in _where(partial_result, result.model, home, alias):
             out.print(f"  [dim]{name}[/] {shown(value)}")
     if smoke:
         step_summary(
@@ -68,15 +68,15 @@ def print_metrics(
 
 
 def _where(
-    progress: Progress, model: ModelVersion, home: Home, alias: str | None
+    partial_result: PartialResult, model: ModelVersion, home: Home, alias: str | None
 ) -> list[tuple[str, str]]:
     # Nobody has the alias where nothing was promoted and there was no champion before.
     has_alias = alias and (model.promoted or model.previous_version)
     reference = f"models:/{model.name}{f'@{alias}' if has_alias else f'/{model.version}'}"
-    url = progress.mlflow.url if progress.mlflow else None
+    url = partial_result.mlflow.url if partial_result.mlflow else None
     tracking_uri = url.split("/#/")[0] if url else home.tracking_uri
     look = url or ("retrain ui" if home.shown == "." else f"retrain ui --source {home.shown}")
-    return [("load", load_line(reference, tracking_uri, progress.content)), ("look", look)]
+    return [("load", load_line(reference, tracking_uri, partial_result.content)), ("look", look)]
 
 
 def load_line(reference: str, tracking_uri: str, content: VersionContent | None) -> str:

@@ -12,7 +12,7 @@ from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.result import Result, parse
 from retrain_trainer.attempt import outcome_of
 from retrain_trainer.interrupt import Interruption
-from retrain_trainer.progress import Progress, VersionContent
+from retrain_trainer.partial_result import PartialResult, VersionContent
 from retrain_trainer.report import LogReporter
 
 OWN = "Commit them, or put them away with `git stash`."
@@ -30,7 +30,7 @@ def test_a_remedy_of_its_own_comes_with_the_failure_and_is_redacted() -> None:
         Interruption(),
         lambda text: text.replace("hunter2", "*"),
     )
-    result = Progress().result(*ending)
+    result = PartialResult().result(*ending)
     assert (result.message, result.remedy) == ("uncommitted changes: *", f"{OWN} *")
     assert parse(result.dump()) == result
 
@@ -38,7 +38,7 @@ def test_a_remedy_of_its_own_comes_with_the_failure_and_is_redacted() -> None:
 def test_on_a_laptop_it_stands_in_the_place_of_the_reason_s() -> None:
     told = io.StringIO()
     result = Result(reason=Reason.INVALID_SPEC, message="uncommitted changes", remedy=OWN)
-    print_summary(told, result, Progress(), None, alias=None, smoke=False)
+    print_summary(told, result, PartialResult(), None, alias=None, smoke=False)
     assert OWN in told.getvalue()
     assert GENERIC not in told.getvalue()
 

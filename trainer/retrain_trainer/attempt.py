@@ -11,8 +11,8 @@ from retrain_core.redact import without_userinfo
 from retrain_core.result import Result
 from retrain_trainer.execution import Execution
 from retrain_trainer.interrupt import Interrupted, Interruption
+from retrain_trainer.partial_result import PartialResult
 from retrain_trainer.patience import Patience
-from retrain_trainer.progress import Progress
 from retrain_trainer.refusal import no_space
 from retrain_trainer.report import Redact, Reporter
 from retrain_trainer.steps import Training
@@ -35,7 +35,7 @@ class Ending(NamedTuple):
 
 def attempt(
     start: Callable[[], tuple[Execution, TrackedRun]],
-    progress: Progress,
+    partial_result: PartialResult,
     report: Reporter,
     interruption: Interruption,
     redact: Redact,
@@ -52,13 +52,13 @@ def attempt(
         nonlocal run, waits
         execution, run = start()
         waits = execution.patience.waits
-        progress.mlflow = run.report()
-        progress.commit = run.commit or execution.commit
-        return Training(execution, run, progress, report, interruption).execute()
+        partial_result.mlflow = run.report()
+        partial_result.commit = run.commit or execution.commit
+        return Training(execution, run, partial_result, report, interruption).execute()
 
     ending = outcome_of(work, report, interruption, redact)
     ending = ending._replace(message="; ".join((ending.message, *map(redact, waits))))
-    result = progress.result(*ending)
+    result = partial_result.result(*ending)
     write(result)
     if run is not None:
         end(run, ending.reason, report)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from retrain_core.result import ModelVersion
 from retrain_trainer.execution import Execution
+from retrain_trainer.partial_result import PartialResult
 from retrain_trainer.pipeline.metrics import Metrics
 from retrain_trainer.pipeline.model_file import ModelFile
 from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project
 from retrain_trainer.pipeline.records import VersionRecord, keep_record
 from retrain_trainer.pipeline.state import PipelineState
-from retrain_trainer.progress import Progress
 from retrain_trainer.promotion import Promoter
 from retrain_trainer.recording import complete_profile, version_tags
 from retrain_trainer.registry.mlflow_registry import MLflowRegistry
@@ -47,7 +47,7 @@ class Candidate:
     uncommitted: str | None
     environment: Mapping[str, str]
     """Variables of the stages."""
-    progress: Progress
+    partial_result: PartialResult
     report: Reporter
     version: Version | None = None
 
@@ -77,7 +77,7 @@ class Candidate:
             model=self.model,
             metrics=self.metrics,
             state=self.state,
-            commit=self.progress.commit,
+            commit=self.partial_result.commit,
             uncommitted=self.uncommitted,
         )
         file = self.model.place(self.project)
@@ -98,7 +98,7 @@ class Candidate:
         self.version = version
         if version.by_code:
             self.report.note(f"version {version.number} is what the stages' code registered")
-        self.progress.model = ModelVersion(
+        self.partial_result.model = ModelVersion(
             name=self.registry.name,
             version=str(version.number),
             uri=f"models:/{self.registry.name}/{version.number}",
@@ -113,17 +113,17 @@ class Candidate:
     def promote(self) -> None:
         """Judge it as the version that this run has registered."""
         with self._promoter() as promoter:
-            promoter.promote(self.registry, self._known, self.progress)
+            promoter.promote(self.registry, self._known, self.partial_result)
 
     def judge_again(self) -> None:
         """Judge it as the version of an earlier run, on today's data and by today's policy."""
         complete_profile(self.execution, self.run, self.project, self._known.training_run)
         with self._promoter() as promoter:
-            promoter.judge_again(self.registry, self._known, self.progress)
+            promoter.judge_again(self.registry, self._known, self.partial_result)
 
     def what_became_of_it(self) -> str:
         """In words."""
-        made = self.progress.model
+        made = self.partial_result.model
         assert made is not None
         state = "is the champion" if made.promoted else "is registered, not promoted"
         return f"version {made.version} of {made.name} {state}" + (

@@ -19,8 +19,8 @@ from retrain_trainer.attempt import attempt, end, outcome_of
 from retrain_trainer.execution import Execution
 from retrain_trainer.git_access import GitSecret
 from retrain_trainer.interrupt import Interruption
+from retrain_trainer.partial_result import PartialResult
 from retrain_trainer.patience import Patience
-from retrain_trainer.progress import Progress
 from retrain_trainer.report import LogReporter, Redact, RedactingReporter
 from retrain_trainer.source import prepare_source
 from retrain_trainer.tracking.client import MlflowClient, connect, patient, tracking_address
@@ -105,7 +105,7 @@ class Pod:
 def run_source(pod: Pod) -> int:
     """The init container; returns its exit code."""
     report, redact = _reporting(pod)
-    progress = Progress()
+    partial_result = PartialResult()
 
     run: TrackedRun | None = None
 
@@ -115,15 +115,15 @@ def run_source(pod: Pod) -> int:
         secret = GitSecret(pod.git_secret) if pod.git_secret else None
         report.step("open the MLflow run")
         run, token = take_over(_open_run(execution))
-        progress.mlflow = run.report()
-        progress.commit = prepare_source(execution, run, pod.repository, secret, report)
-        pod.hand_over(Attempt(run.run_id, token, progress.commit, execution.patience.waits))
+        partial_result.mlflow = run.report()
+        partial_result.commit = prepare_source(execution, run, pod.repository, secret, report)
+        pod.hand_over(Attempt(run.run_id, token, partial_result.commit, execution.patience.waits))
         return Reason.TRAINED, ""
 
     with Interruption().handled() as interruption:
         ending = outcome_of(work, report, interruption, redact)
         # Reported while the run goes on: the status has both before the training has ended.
-        result = progress.result(*(() if ending.reason is Reason.TRAINED else ending))
+        result = partial_result.result(*(() if ending.reason is Reason.TRAINED else ending))
         _write(pod, result, report)
         if run is not None and ending.reason is not Reason.TRAINED:
             end(run, ending.reason, report)
@@ -133,7 +133,7 @@ def run_source(pod: Pod) -> int:
 def run_train(pod: Pod) -> int:
     """The main container; returns its exit code."""
     report, redact = _reporting(pod)
-    progress = Progress()
+    partial_result = PartialResult()
 
     def start() -> tuple[Execution, TrackedRun]:
         execution = pod.execution(report.warn)
@@ -150,7 +150,7 @@ def run_train(pod: Pod) -> int:
         _write(pod, result, report)
 
     with Interruption().handled() as interruption:
-        result = attempt(start, progress, report, interruption, redact, write)
+        result = attempt(start, partial_result, report, interruption, redact, write)
     return _exit_code(result)
 
 

@@ -9,12 +9,12 @@ from retrain_core.spec import Promotion
 from retrain_core.verdict.promotion import PromotionReason
 from retrain_trainer.execution import Execution
 from retrain_trainer.measuring import ChampionMeter
+from retrain_trainer.partial_result import PartialResult
 from retrain_trainer.pipeline.metrics import Metrics
 from retrain_trainer.pipeline.model_file import ModelFile
 from retrain_trainer.pipeline.paths import related
 from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project
-from retrain_trainer.progress import Progress
 from retrain_trainer.recording import measure_tags
 from retrain_trainer.registry.mlflow_registry import MLflowRegistry
 from retrain_trainer.registry.promote import Decision, judge_again, promote, record_decision
@@ -52,8 +52,10 @@ class Promoter:
     report: Reporter
     scratch: Path
 
-    def promote(self, registry: MLflowRegistry, version: Version, progress: Progress) -> None:
-        """Decide on ``version``, which this run has registered, and tell it in ``progress``.
+    def promote(
+        self, registry: MLflowRegistry, version: Version, partial_result: PartialResult
+    ) -> None:
+        """Decide on ``version``, which this run has registered, and tell it in ``partial_result``.
 
         Raises:
             RunFailed: MetricNotFound or MetricNotFinite; the version stays registered.
@@ -62,13 +64,15 @@ class Promoter:
             registry.tag(version.number, {DECISION: str(PromotionReason.NO_PROMOTION)})
             return
         if version.duplicate:
-            self._close(registry, version, _of_another_attempt(version), progress)
+            self._close(registry, version, _of_another_attempt(version), partial_result)
             return
         meter = self._meter(registry, version, policy)
         decision = promote(registry, version, policy, meter.measure, self._other_outputs)
-        self._close(registry, version, decision, progress)
+        self._close(registry, version, decision, partial_result)
 
-    def judge_again(self, registry: MLflowRegistry, version: Version, progress: Progress) -> None:
+    def judge_again(
+        self, registry: MLflowRegistry, version: Version, partial_result: PartialResult
+    ) -> None:
         """Decide on ``version``, registered by an earlier run, whose state this run has.
 
         What is told of it is what it is now: the data of the champion may be others since, or
@@ -93,7 +97,7 @@ class Promoter:
         decision = judge_again(
             registry, version, policy, meter.measure, self.execution.uid, self._other_outputs
         )
-        self._close(registry, registry.get(version.number), decision, progress)
+        self._close(registry, registry.get(version.number), decision, partial_result)
 
     @property
     def _policy(self) -> Promotion | None:
@@ -123,7 +127,11 @@ class Promoter:
         )
 
     def _close(
-        self, registry: MLflowRegistry, version: Version, decision: Decision, progress: Progress
+        self,
+        registry: MLflowRegistry,
+        version: Version,
+        decision: Decision,
+        partial_result: PartialResult,
     ) -> None:
         record_decision(registry, version, decision)
         if decision.reason is PromotionReason.CHAMPION_NOT_COMPARABLE:
@@ -132,19 +140,19 @@ class Promoter:
                 f"{decision.message}. It stays the champion; if version {version.number} is to"
                 f" serve, set the alias {alias} on it by hand"
             )
-        self._tell(registry, decision, version, progress)
+        self._tell(registry, decision, version, partial_result)
 
     def _tell(
         self,
         registry: MLflowRegistry,
         decision: Decision,
         version: Version,
-        progress: Progress,
+        partial_result: PartialResult,
     ) -> None:
-        made = progress.model
+        made = partial_result.model
         assert made is not None
         previous = decision.previous if decision.previous != version.number else None
-        progress.model = made.model_copy(
+        partial_result.model = made.model_copy(
             update={
                 "promoted": decision.promoted,
                 "reason": f"{decision.reason}: {decision.message}"[:1024],
@@ -159,7 +167,7 @@ class Promoter:
         champion = registry.get(previous).metrics
         if decision.champion is not None:
             champion[metric] = decision.champion
-        progress.champion_metrics = champion
+        partial_result.champion_metrics = champion
         picture = comparison_svg(
             f"{registry.name}: {decision.reason}",
             self.metrics.named(),

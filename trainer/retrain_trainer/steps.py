@@ -11,6 +11,7 @@ from retrain_trainer.candidate import Candidate
 from retrain_trainer.child_runs import ChildRuns
 from retrain_trainer.execution import Execution
 from retrain_trainer.interrupt import Interruption
+from retrain_trainer.partial_result import PartialResult
 from retrain_trainer.pipeline import objects
 from retrain_trainer.pipeline.attempts import keep_attempt
 from retrain_trainer.pipeline.imports import update_imports, why_nothing_is_new
@@ -25,7 +26,6 @@ from retrain_trainer.pipeline.remote import check_writers
 from retrain_trainer.pipeline.results import Results
 from retrain_trainer.pipeline.stages import StageContext, StageEnded, StageStarted, run_stages
 from retrain_trainer.pipeline.state import PipelineState, capture_state
-from retrain_trainer.progress import Progress
 from retrain_trainer.recording import record_lock, record_training
 from retrain_trainer.registry.mlflow_registry import MLflowRegistry
 from retrain_trainer.registry.versions import Version
@@ -37,7 +37,7 @@ from retrain_trainer.work_tree import take_work_tree
 
 
 class Training:
-    """One attempt at a run. The steps fill ``progress``, so that it tells of a failed one too."""
+    """One attempt at a run. The steps fill ``partial_result``: it is there if one fails, too."""
 
     project: Project
     plan: Plan
@@ -50,13 +50,13 @@ class Training:
         self,
         execution: Execution,
         run: TrackedRun,
-        progress: Progress,
+        partial_result: PartialResult,
         report: Reporter,
         interruption: Interruption,
     ) -> None:
         self.execution = execution
         self.run = run
-        self.progress = progress
+        self.partial_result = partial_result
         self.report = report
         self.interruption = interruption
         self._saved: PipelineState | None = None
@@ -131,7 +131,7 @@ class Training:
 
     def find_start(self) -> None:
         versions = self.registry.versions() if self.registry else []
-        commit = self.progress.commit
+        commit = self.partial_result.commit
         self.start = find_starting_point(
             self.project, self.execution.uid, commit, versions, self.python.digest, self.report
         )
@@ -200,7 +200,7 @@ class Training:
 
     def measure(self) -> None:
         self.metrics = read_metrics(self.project, self.plan, self.loose_metrics)
-        self.progress.metrics = self.metrics.named()
+        self.partial_result.metrics = self.metrics.named()
 
     def without_model(self) -> tuple[Reason, str]:
         if not self.ran:
@@ -222,7 +222,7 @@ class Training:
             state=self.state,
             uncommitted=self.uncommitted,
             environment=self.stage_environment,
-            progress=self.progress,
+            partial_result=self.partial_result,
             report=self.report,
         )
 
@@ -256,15 +256,15 @@ class Training:
 
     @property
     def ran(self) -> bool:
-        return any(stage.state == "Ran" for stage in self.progress.stages)
+        return any(stage.state == "Ran" for stage in self.partial_result.stages)
 
     def variables_of(self, stage: str) -> dict[str, str]:
         """With those that make its MLflow runs children of ours."""
-        return self.child_runs.variables(stage, self.stage_environment, self.progress.commit)
+        return self.child_runs.variables(stage, self.stage_environment, self.partial_result.commit)
 
     def _stage_ended(self, event: StageEnded) -> None:
         self.report.stage_ended(event.name, event.state, event.seconds)
-        self.progress.stage_ended(event.name, event.state, event.seconds)
+        self.partial_result.stage_ended(event.name, event.state, event.seconds)
         if (result := event.result) is None:
             return
         self.done.add(event.name)
@@ -295,11 +295,11 @@ class Training:
             done=self.done,
             written=self.written,
             metrics=self.loose_metrics,
-            commit=self.progress.commit,
+            commit=self.partial_result.commit,
         )
         if self.state != self._saved:
             self.run.require_current()
             keep_attempt(self.project, self.execution.uid, self.state)
             self._saved = self.state
         remote = without_userinfo(self.project.remote_url() or "")[:1024] or None
-        self.progress.dvc = DVCState(lock_md5=self.state.lock_md5, remote=remote)
+        self.partial_result.dvc = DVCState(lock_md5=self.state.lock_md5, remote=remote)

@@ -11,7 +11,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_trainer.progress import VersionContent
+from retrain_trainer.partial_result import VersionContent
 from retrain_trainer.registry.versions import DESCRIPTION, Model, Version
 from retrain_trainer.tracking.client import ask, tracking_errors, values_of
 

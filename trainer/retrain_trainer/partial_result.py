@@ -1,4 +1,4 @@
-"""What has come of a run so far: the result is made from it, whenever the run ends."""
+"""What is known of a run so far: the result is made from it, whenever the run ends."""
 
 from dataclasses import dataclass, field
 from itertools import islice
@@ -31,7 +31,7 @@ class VersionContent:
 
 
 @dataclass
-class Progress:
+class PartialResult:
     """Filled in by the steps."""
 
     commit: str | None = None
