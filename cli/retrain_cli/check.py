@@ -108,7 +108,7 @@ def _look(
     redact: Redact,
 ) -> Report:
     # These bring requests, and as they are needed dvc, mlflow and pandas.
-    from retrain_trainer.check.look import Setting
+    from retrain_trainer.check.context import CheckContext
     from retrain_trainer.check.run import check
 
     run = schedule.spec.run_template.spec
@@ -117,7 +117,7 @@ def _look(
     os.environ.setdefault("AWS_MAX_ATTEMPTS", "3")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     with _scratch() as scratch:
-        setting = Setting(
+        context = CheckContext(
             run=run,
             scratch=scratch,
             access=OwnGit(),
@@ -132,7 +132,7 @@ def _look(
             fenced=True,
             known=known,
         )
-        *_, report_ = check(looked_at(schedule.spec.triggers), setting)
+        *_, report_ = check(looked_at(schedule.spec.triggers), context)
         return report_
 
 

@@ -19,7 +19,7 @@ from retrain_core.spec import TrainingRunSpec, Trigger
 from retrain_core.spec.training_run import Profile
 from retrain_core.verdict.finding import Verdict
 from retrain_core.verdict.triggers import judge
-from retrain_trainer.check.look import Setting
+from retrain_trainer.check.context import CheckContext
 from retrain_trainer.check.run import check
 from retrain_trainer.git_access import GitSecret
 from retrain_trainer.profile import as_json, profile
@@ -69,7 +69,7 @@ class Team:
         scratch.mkdir()
         run = TrainingRunSpec.model_validate(self.spec())
         with open(self.folder / "log", "a") as log:
-            setting = Setting(
+            context = CheckContext(
                 run=run,
                 scratch=scratch,
                 access=GitSecret(self.git_secret),
@@ -79,7 +79,7 @@ class Team:
                 tracking_uri=run.mlflow.tracking_uri,
                 known=self.known,
             )
-            *_, seen = check([Trigger.model_validate(each) for each in triggers], setting)
+            *_, seen = check([Trigger.model_validate(each) for each in triggers], context)
         # As it travels.
         found = parse_report(seen.dump())
         assert found is not None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from retrain_core.spec.retrain_schedule import Metric
 from retrain_core.verdict.finding import Finding
-from retrain_trainer.check.look import NotSeen
+from retrain_trainer.check.context import NotSeen
 from retrain_trainer.check.metric import MAX_ANSWER, _value, look
 from servers.prometheus import PASSWORD, USER, PrometheusServer
 from servers.streaming_http import LoggingServer, StreamingHandler, answering

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import TrainingRunSpec
 from retrain_core.verdict.finding import Finding
-from retrain_trainer.check.look import NotSeen
+from retrain_trainer.check.context import NotSeen
 from retrain_trainer.check.reference import Reference, parse_reference
 from retrain_trainer.registry.mlflow_registry import MLflowRegistry
 from retrain_trainer.tracking.client import MlflowClient, connect

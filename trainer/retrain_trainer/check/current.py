@@ -12,7 +12,7 @@ import requests
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.verdict.finding import Finding
 from retrain_trainer.check import http
-from retrain_trainer.check.look import NotSeen, Setting
+from retrain_trainer.check.context import CheckContext, NotSeen
 from retrain_trainer.check.repository import Repository
 from retrain_trainer.pointers import is_pointer
 from retrain_trainer.profile import NotATableError, table_at
@@ -31,7 +31,7 @@ class Current:
     """MD5 of the file."""
 
 
-def read_current(current: str, setting: Setting, repository: Repository) -> Current:
+def read_current(current: str, context: CheckContext, repository: Repository) -> Current:
     """The table at ``current``.
 
     Raises:
@@ -40,7 +40,7 @@ def read_current(current: str, setting: Setting, repository: Repository) -> Curr
     """
     shown = http.shown(current)
     try:
-        file = _file(current, setting, repository)
+        file = _file(current, context, repository)
     except FileNotFoundError:
         raise NotSeen(Finding.DATA_NOT_FOUND, f"there is no {shown}") from None
     if file.is_dir():
@@ -59,7 +59,7 @@ def read_current(current: str, setting: Setting, repository: Repository) -> Curr
         raise NotSeen(Finding.NOT_A_TABLE, f"{shown}: {error}") from error
 
 
-def _file(current: str, setting: Setting, repository: Repository) -> Path:
+def _file(current: str, context: CheckContext, repository: Repository) -> Path:
     """The file, brought here if need be. Raises FileNotFoundError."""
     if "://" not in current:
         return _existing(Path(current)) if os.path.isabs(current) else _own(current, repository)
@@ -67,14 +67,14 @@ def _file(current: str, setting: Setting, repository: Repository) -> Path:
     if parts.scheme == "file":
         return _existing(Path(parts.path))
     # Its ending tells how it is packed.
-    target = setting.scratch / f"current-{os.path.basename(parts.path)}"
-    setting.report.note(f"reads {http.shown(current)}")
+    target = context.scratch / f"current-{os.path.basename(parts.path)}"
+    context.report.note(f"reads {http.shown(current)}")
     if parts.scheme in ("http", "https"):
         _get(current, target)
     else:
         from retrain_trainer.pipeline.download import download
 
-        download(current, target, setting.run.dvc.remote)
+        download(current, target, context.run.dvc.remote)
     return target
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from retrain_core.evidence import DataEvidence
 from retrain_core.spec.retrain_schedule import Data
 from retrain_core.verdict.finding import Finding
+from retrain_trainer.check.context import CheckContext, NotSeen
 from retrain_trainer.check.fit import Fits
-from retrain_trainer.check.look import NotSeen, Setting
 from retrain_trainer.check.repository import Repository
 
 LONG, SHORT = 32, 12
@@ -16,7 +16,7 @@ LONG, SHORT = 32, 12
 FEW = 4
 
 
-def look(spec: Data, setting: Setting, repository: Repository, fits: Fits) -> DataEvidence:
+def look(spec: Data, context: CheckContext, repository: Repository, fits: Fits) -> DataEvidence:
     """The ids of what ``spec.paths`` hold.
 
     Raises:
@@ -27,7 +27,7 @@ def look(spec: Data, setting: Setting, repository: Repository, fits: Fits) -> Da
     ids, imports = [], []
     for number, path in enumerate(spec.paths):
         found, imported = _id(path, repository)
-        setting.report.note(f"{path}: {found}{' (upstream)' if imported else ''}")
+        context.report.note(f"{path}: {found}{' (upstream)' if imported else ''}")
         ids.append(_short(found, length))
         if imported:
             imports.append(number)

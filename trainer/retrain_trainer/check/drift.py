@@ -11,19 +11,19 @@ from retrain_core.spec.retrain_schedule import Drift
 from retrain_core.verdict.finding import Finding
 from retrain_trainer.check.champion import Champion
 from retrain_trainer.check.compare import Compared, compare, in_order
+from retrain_trainer.check.context import CheckContext, NotSeen, Once
 from retrain_trainer.check.current import Current, read_current
 from retrain_trainer.check.fit import Fits, largest
-from retrain_trainer.check.look import NotSeen, Once, Setting
 from retrain_trainer.check.reference import Reference
 from retrain_trainer.check.repository import Repository
-from retrain_trainer.check.shares import Overtime, half_of_the_rest, limit
+from retrain_trainer.check.time_budget import BudgetExceeded, half_of_the_rest, limit
 from retrain_trainer.tracking.drift import record_drift
 from retrain_trainer.tracking.pictures import drift_svg
 
 
 def look(
     trigger: Trigger,
-    setting: Setting,
+    context: CheckContext,
     repository: Repository,
     champion: Once[Champion],
     fits: Fits,
@@ -37,16 +37,16 @@ def look(
     spec = trigger.drift
     assert spec is not None
     held = champion.get()
-    current = read_current(spec.current, setting, repository)
+    current = read_current(spec.current, context, repository)
     rows = len(current.table)
     if rows < spec.min_rows:
         said = f"{rows} rows of today's data, where drift.minRows is {spec.min_rows}"
         raise NotSeen(Finding.TOO_FEW_ROWS, said)
-    columns = _columns(current, held.reference, spec, setting)
+    columns = _columns(current, held.reference, spec, context)
     judged = [one for one in columns if one.is_judged]
     drifted = [one for one in judged if one.has_drifted(spec.threshold)]
     for one in columns:
-        setting.report.note(f"{one.name}: {_text(one)}")
+        context.report.note(f"{one.name}: {_text(one)}")
     seen = DriftEvidence(
         champion=str(held.version),
         digest=current.digest,
@@ -54,16 +54,16 @@ def look(
         judged=len(judged),
         drifted=len(drifted),
     )
-    if setting.record:
-        _record(trigger.name, spec, held, seen, columns, setting)
+    if context.record:
+        _record(trigger.name, spec, held, seen, columns, context)
     return _filled(seen, columns, fits)
 
 
 def _columns(
-    current: Current, reference: Reference, spec: Drift, setting: Setting
+    current: Current, reference: Reference, spec: Drift, context: CheckContext
 ) -> list[Compared]:
     """Those that count, the drifted first, without secrets in their names."""
-    profile = setting.run.model.profile if setting.run.model else None
+    profile = context.run.model.profile if context.run.model else None
     include = set(spec.columns.include)
     excluded = {*spec.columns.exclude, *(profile.exclude if profile else ())}
 
@@ -75,7 +75,7 @@ def _columns(
             Finding.NO_COLUMNS, f"none of the {len(reference.columns)} columns is to be judged"
         )
     found = compare(current.table, reference, wanted)
-    shown = [Compared(setting.redact(one.name), one.outcome, one.psi) for one in found]
+    shown = [Compared(context.redact(one.name), one.outcome, one.psi) for one in found]
     return in_order(shown, spec.threshold)
 
 
@@ -101,7 +101,7 @@ def _record(
     held: Champion,
     seen: DriftEvidence,
     columns: list[Compared],
-    setting: Setting,
+    context: CheckContext,
 ) -> None:
     """All scores onto the champion's run; a server that refuses them is no reason not to look."""
     scores = {one.name: one.psi for one in columns if one.psi is not None}
@@ -124,14 +124,14 @@ def _record(
     try:
         with limit(half_of_the_rest()):
             record_drift(held.client, held.tracking_uri, held.run_id, name, texts, metrics)
-    except Overtime:
-        setting.report.warn("the scores are not recorded: the tracking server does not answer")
+    except BudgetExceeded:
+        context.report.warn("the scores are not recorded: the tracking server does not answer")
     except RunFailed as failure:
-        setting.report.warn(f"the scores are not recorded: {failure.message}")
+        context.report.warn(f"the scores are not recorded: {failure.message}")
     except Exception as error:
         # Of its store of artifacts MLflow passes on whatever that raises.
         said = " ".join(str(error).split())[:300]
-        setting.report.warn(f"the scores are not recorded: {Reason.INTERNAL_ERROR}: {said}")
+        context.report.warn(f"the scores are not recorded: {Reason.INTERNAL_ERROR}: {said}")
 
 
 def _text(one: Compared) -> str:

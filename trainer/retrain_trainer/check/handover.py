@@ -13,10 +13,10 @@ from retrain_core.evidence import Evidence
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.result import ResultModel
 from retrain_core.spec import Trigger
-from retrain_trainer.check.look import Setting
+from retrain_trainer.check.context import CheckContext
 from retrain_trainer.check.repository import fetch_head
 from retrain_trainer.check.run import Looks
-from retrain_trainer.check.shares import Shares
+from retrain_trainer.check.time_budget import TimeBudget
 
 FILE = "handover.json"
 
@@ -45,20 +45,20 @@ class Handover(ResultModel):
         return cls.model_validate_json((folder / FILE).read_text())
 
 
-def look_outside(triggers: Sequence[Trigger], setting: Setting, timeout: float) -> Handover:
+def look_outside(triggers: Sequence[Trigger], context: CheckContext, timeout: float) -> Handover:
     """Look at tags and metrics, and fetch the head for the other triggers.
 
     ``timeout``: seconds that all of the check may take.
     """
-    fetches = setting.run.source.git and any(each.data or each.drift for each in triggers)
-    shares = Shares.of(timeout, len(triggers) + bool(fetches))
-    setting = replace(setting, shares=shares)
-    looks = Looks(setting, len(triggers))
+    fetches = context.run.source.git and any(each.data or each.drift for each in triggers)
+    budget = TimeBudget.of(timeout, len(triggers) + bool(fetches))
+    context = replace(context, budget=budget)
+    looks = Looks(context, len(triggers))
     seen = [looks.at(trigger) for trigger in triggers if trigger.release or trigger.metric]
     failure = None
     if fetches:
         try:
-            fetch_head(setting)
+            fetch_head(context)
         except RunFailed as failed:
-            failure = Failure(reason=failed.reason, message=setting.redact(failed.message))
-    return Handover(ends=shares.ends, seen=seen, failure=failure)
+            failure = Failure(reason=failed.reason, message=context.redact(failed.message))
+    return Handover(ends=budget.ends, seen=seen, failure=failure)

@@ -10,7 +10,7 @@ import requests
 from requests import PreparedRequest as Request
 
 from retrain_core.redact import without_userinfo
-from retrain_trainer.check.look import NETWORK_SECONDS
+from retrain_trainer.check.context import NETWORK_SECONDS
 
 CHUNK = 1 << 16
 

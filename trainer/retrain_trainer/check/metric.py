@@ -11,7 +11,7 @@ from retrain_core.evidence import MetricEvidence
 from retrain_core.spec.retrain_schedule import Metric
 from retrain_core.verdict.finding import Finding
 from retrain_trainer.check import http
-from retrain_trainer.check.look import NETWORK_SECONDS, NotSeen
+from retrain_trainer.check.context import NETWORK_SECONDS, NotSeen
 
 MAX_ANSWER = 1 << 20
 _SHOWN = 3

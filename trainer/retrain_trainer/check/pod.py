@@ -13,10 +13,10 @@ from retrain_core.defaults import check_tracking_uri, problems_of
 from retrain_core.evidence import Task
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in, values_from_secrets
+from retrain_trainer.check.context import CheckContext
 from retrain_trainer.check.handover import Handover, look_outside
-from retrain_trainer.check.look import Setting
 from retrain_trainer.check.run import check
-from retrain_trainer.check.shares import Shares
+from retrain_trainer.check.time_budget import TimeBudget
 from retrain_trainer.git_access import GitSecret
 from retrain_trainer.report import LogReporter, Redact, RedactingReporter, Reporter
 
@@ -51,8 +51,8 @@ class CheckPod:
 def run_look(pod: CheckPod) -> int:
     """The init container: what needs credentials that the other has not; returns its exit code."""
 
-    def work(task: Task, setting: Setting) -> bool:
-        look_outside(task.triggers, setting, task.timeout_seconds).write(setting.scratch)
+    def work(task: Task, context: CheckContext) -> bool:
+        look_outside(task.triggers, context, task.timeout_seconds).write(context.scratch)
         return True
 
     return _run(pod, work)
@@ -61,27 +61,27 @@ def run_look(pod: CheckPod) -> int:
 def run_check(pod: CheckPod) -> int:
     """The main container; returns its exit code: 0 where it could report, whatever it has seen."""
 
-    def work(task: Task, setting: Setting) -> bool:
-        before = Handover.read(setting.scratch)
+    def work(task: Task, context: CheckContext) -> bool:
+        before = Handover.read(context.scratch)
         failure = before.failure
         fetched = RunFailed(failure.reason, failure.message) if failure else True
         left = len(task.triggers) - len(before.seen)
-        shares = Shares(before.ends, left) if before.ends is not None else None
-        whole = replace(setting, fetched=fetched, shares=shares)
+        budget = TimeBudget(before.ends, left) if before.ends is not None else None
+        whole = replace(context, fetched=fetched, budget=budget)
         reports = check(task.triggers, whole, before.seen)
-        return all(_write(pod, seen.dump(), setting.report) for seen in reports)
+        return all(_write(pod, seen.dump(), context.report) for seen in reports)
 
     return _run(pod, work)
 
 
-def _run(pod: CheckPod, work: Callable[[Task, Setting], bool]) -> int:
+def _run(pod: CheckPod, work: Callable[[Task, CheckContext], bool]) -> int:
     redact = redactor(_secrets(pod))
     report = RedactingReporter(LogReporter(), redact)
     for key, value in _ENVIRONMENT.items():
         os.environ.setdefault(key, value)
     try:
         task = _task(pod)
-        done = work(task, _setting(pod, task, redact, report))
+        done = work(task, _context(pod, task, redact, report))
     except RunFailed as failure:
         report.step(f"{failure.reason}: {failure.message}")
         report.note(failure.remedy)
@@ -99,12 +99,12 @@ def _task(pod: CheckPod) -> Task:
         raise RunFailed(Reason.INVALID_SPEC, problems_of(error)) from None
 
 
-def _setting(pod: CheckPod, task: Task, redact: Redact, report: RedactingReporter) -> Setting:
+def _context(pod: CheckPod, task: Task, redact: Redact, report: RedactingReporter) -> CheckContext:
     if clocks := [trigger.name for trigger in task.triggers if trigger.cron is not None]:
         raise RunFailed(Reason.INVALID_SPEC, f"triggers: {', '.join(clocks)}: a clock is not seen")
     scratch = pod.workspace / "check"
     scratch.mkdir(parents=True, exist_ok=True)
-    return Setting(
+    return CheckContext(
         run=task.run,
         scratch=scratch.resolve(),
         access=GitSecret(pod.git_secret) if pod.git_secret else None,

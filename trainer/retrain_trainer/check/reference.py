@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from retrain_core.verdict.finding import Finding
-from retrain_trainer.check.look import NotSeen
+from retrain_trainer.check.context import NotSeen
 from retrain_trainer.profile import VERSION
 
 Share = Annotated[float, Field(ge=0, le=1.000001, allow_inf_nan=False)]

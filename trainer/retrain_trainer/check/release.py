@@ -7,30 +7,30 @@ from retrain_core.result import MAX_WORD
 from retrain_core.spec.retrain_schedule import Release
 from retrain_core.verdict.finding import Finding
 from retrain_core.verdict.release import MAX_KNOWN_TAGS, KnownTags, as_text, matches, tag_print
+from retrain_trainer.check.context import CheckContext, NotSeen
 from retrain_trainer.check.fit import Fits, largest
-from retrain_trainer.check.look import NotSeen, Setting
 from retrain_trainer.git import list_tags
 
 LIST_SECONDS = 30
 MAX_MOVED = 5
 
 
-def look(spec: Release, known: str | None, setting: Setting, fits: Fits) -> ReleaseEvidence:
+def look(spec: Release, known: str | None, context: CheckContext, fits: Fits) -> ReleaseEvidence:
     """What of the tags is new.
 
     Raises:
         NotSeen: NoRepository, TooManyTags, or too little room.
         RunFailed: the repository does not answer as it should.
     """
-    git = setting.run.source.git
+    git = context.run.source.git
     if git is None:
         raise NotSeen(Finding.NO_REPOSITORY, "spec.source.image has no tags")
     tags = [
         Tag(name=name, commit=commit)
-        for name, commit in list_tags(git, setting.access, seconds=LIST_SECONDS)
+        for name, commit in list_tags(git, context.access, seconds=LIST_SECONDS)
         if len(name) <= MAX_WORD and matches(spec.tag_pattern, name)
     ]
-    setting.report.note(f"{len(tags)} tags match {spec.tag_pattern}")
+    context.report.note(f"{len(tags)} tags match {spec.tag_pattern}")
     before = KnownTags.of(known)
     # Those that were deleted since stay known.
     ever = len({*before.prints, *map(tag_print, tags)})

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_trainer.check.look import Once, Setting
+from retrain_trainer.check.context import CheckContext, Once
 from retrain_trainer.execution import Execution
 from retrain_trainer.git import fetch_commit, object_id
 from retrain_trainer.pipeline.allowed_settings import fence
@@ -16,26 +16,26 @@ FETCH_SECONDS = 90
 REPOSITORY = "repository"
 
 
-def fetch_head(setting: Setting) -> None:
+def fetch_head(context: CheckContext) -> None:
     """Put the head of the branch into the scratch folder.
 
     Raises:
         RunFailed: it cannot be had.
     """
-    git = setting.run.source.git
+    git = context.run.source.git
     assert git is not None
-    top = setting.scratch / REPOSITORY
+    top = context.scratch / REPOSITORY
     shutil.rmtree(top, ignore_errors=True)
-    setting.report.note(f"fetches {git.revision} of {git.url}")
-    share = setting.shares.take() if setting.shares else FETCH_SECONDS
-    fetch_commit(git, top, setting.access, seconds=min(share, FETCH_SECONDS))
+    context.report.note(f"fetches {git.revision} of {git.url}")
+    share = context.budget.take() if context.budget else FETCH_SECONDS
+    fetch_commit(git, top, context.access, seconds=min(share, FETCH_SECONDS))
 
 
 class Repository:
     """The project's folder and its DVC project; both are made when they are first needed."""
 
-    def __init__(self, setting: Setting) -> None:
-        self._setting = setting
+    def __init__(self, context: CheckContext) -> None:
+        self._context = context
         self._folder = Once(self._fetch)
         self._project = Once(self._open)
         self._ids: dict[str, str | None] = {}
@@ -60,7 +60,7 @@ class Repository:
 
     @property
     def in_git(self) -> bool:
-        return self._setting.run.source.git is not None
+        return self._context.run.source.git is not None
 
     def place(self, path: str) -> Path | None:
         """Where ``path`` is on the disk; None where it is not, or leads out of the repository."""
@@ -70,7 +70,7 @@ class Repository:
     def git_id(self, path: str) -> str | None:
         """Git's id of ``path``; None where it is not in the commit."""
         if path not in self._ids:
-            git = self._setting.run.source.git
+            git = self._context.run.source.git
             assert git is not None
             self.folder  # noqa: B018 - fetched by now
             self._ids[path] = object_id(self._top, os.path.normpath(f"{git.path}/{path}"))
@@ -78,20 +78,20 @@ class Repository:
 
     @cached_property
     def _top(self) -> Path:
-        return self._setting.scratch / REPOSITORY if self.in_git else self.folder
+        return self._context.scratch / REPOSITORY if self.in_git else self.folder
 
     def _fetch(self) -> Path:
-        source = self._setting.run.source
+        source = self._context.run.source
         if source.git is not None:
-            if isinstance(self._setting.fetched, RunFailed):
-                raise self._setting.fetched
-            if not self._setting.fetched:
-                fetch_head(self._setting)
-            if self._setting.fenced:
+            if isinstance(self._context.fetched, RunFailed):
+                raise self._context.fetched
+            if not self._context.fetched:
+                fetch_head(self._context)
+            if self._context.fenced:
                 self._forget_links_out()
-            return self._setting.scratch / REPOSITORY / source.git.path
+            return self._context.scratch / REPOSITORY / source.git.path
         assert source.image is not None
-        folder = self._setting.image_source or Path(source.image.path)
+        folder = self._context.image_source or Path(source.image.path)
         if not folder.is_dir():
             raise RunFailed(
                 Reason.SOURCE_NOT_FOUND,
@@ -109,25 +109,25 @@ class Repository:
                 if os.path.islink(path) and os.path.commonpath([top, leads_to]) != top:
                     os.unlink(path)
                     shown = os.path.relpath(path, top)
-                    self._setting.report.warn(f"{shown}: left out, it links to {leads_to}")
+                    self._context.report.warn(f"{shown}: left out, it links to {leads_to}")
 
     def _open(self) -> Project:
-        if self._setting.fenced and self.in_git:
-            fence(self._setting.report.warn)
+        if self._context.fenced and self.in_git:
+            fence(self._context.report.warn)
         folder = self.folder
         if not self.in_git:
             # DVC writes beside what it reads, and an image's files are not ours.
-            copy = self._setting.scratch / REPOSITORY
+            copy = self._context.scratch / REPOSITORY
             shutil.rmtree(copy, ignore_errors=True)
             shutil.copytree(folder, copy, symlinks=True)
             folder = copy
         execution = Execution(
             name="check",
             uid="check",
-            spec=self._setting.run,
+            spec=self._context.run,
             project=Path(os.path.abspath(folder)),
-            state=self._setting.scratch / "state",
-            tracking_uri=self._setting.tracking_uri or "",
-            local=self._setting.local,
+            state=self._context.scratch / "state",
+            tracking_uri=self._context.tracking_uri or "",
+            local=self._context.local,
         )
         return open_project(execution)

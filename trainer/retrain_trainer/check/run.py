@@ -10,20 +10,20 @@ from retrain_core.spec import Trigger
 from retrain_core.verdict.finding import Finding
 from retrain_core.verdict.triggers import judge
 from retrain_trainer.check import fit, metric, release
-from retrain_trainer.check.look import NotSeen, Once, Setting
+from retrain_trainer.check.context import CheckContext, NotSeen, Once
 from retrain_trainer.check.repository import Repository
-from retrain_trainer.check.shares import Overtime, limit
+from retrain_trainer.check.time_budget import BudgetExceeded, limit
 
 
 def check(
-    triggers: Sequence[Trigger], setting: Setting, seen: Sequence[Evidence] = ()
+    triggers: Sequence[Trigger], context: CheckContext, seen: Sequence[Evidence] = ()
 ) -> Iterator[Report]:
     """What is seen of each of ``triggers``, none of them a clock; ``seen``: of some already.
 
     A report after each look, in which the later ones could not be looked at: who ends the process
     ends that look, and no other. Raises nothing of its own.
     """
-    looks = Looks(setting, len(triggers), seen)
+    looks = Looks(context, len(triggers), seen)
     found = {evidence.trigger: evidence for evidence in seen}
 
     def report() -> Report:
@@ -39,25 +39,25 @@ def check(
 class Looks:
     """Looks at one trigger after the other; ``triggers`` is how many share the report."""
 
-    def __init__(self, setting: Setting, triggers: int, seen: Sequence[Evidence] = ()) -> None:
-        self._setting = setting
+    def __init__(self, context: CheckContext, triggers: int, seen: Sequence[Evidence] = ()) -> None:
+        self._context = context
         self._triggers = triggers
         self._seen = [*seen]
-        self._repository = Repository(setting)
+        self._repository = Repository(context)
 
         def find() -> Any:
             # Brings MLflow, which other triggers are spared.
             from retrain_trainer.check.champion import find_champion
 
-            return find_champion(setting.run, setting.tracking_uri)
+            return find_champion(context.run, context.tracking_uri)
 
         self._champion = Once(find)
 
     def at(self, trigger: Trigger) -> Evidence:
         """The evidence of one trigger, within its room."""
         kind = trigger.kind
-        self._setting.report.step(f"look at {trigger.name} ({kind})")
-        digest = about(trigger, self._setting.run)
+        self._context.report.step(f"look at {trigger.name} ({kind})")
+        digest = about(trigger, self._context.run)
 
         def made(seen: Any) -> Evidence:
             base = Evidence(trigger=trigger.name, about=digest)
@@ -66,13 +66,13 @@ class Looks:
         def cannot(reason: str, message: str) -> Evidence:
             return self._unseen(trigger, reason, message)
 
-        seconds = self._setting.shares.take() if self._setting.shares else None
+        seconds = self._context.budget.take() if self._context.budget else None
         try:
             most = self._room
             with limit(seconds):
                 seen = self._look(trigger, lambda part: size(made(part)) <= most)
             evidence = made(seen)
-        except Overtime:
+        except BudgetExceeded:
             said = f"took longer than {seconds:.0f} s, its share of the check's time"
             evidence = cannot(Finding.LOOK_TIMED_OUT, said)
         except RunFailed as failure:
@@ -81,7 +81,7 @@ class Looks:
             evidence = cannot(failure.finding, failure.message)
         except Exception as error:
             for line in traceback.format_exc().splitlines():
-                self._setting.report.note(line)
+                self._context.report.note(line)
             evidence = cannot(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
         self._tell(evidence, trigger)
         self._seen.append(evidence)
@@ -97,32 +97,32 @@ class Looks:
         return self._unseen(trigger, Finding.CHECK_FAILED, said)
 
     def _unseen(self, trigger: Trigger, reason: str, message: str) -> Evidence:
-        digest = about(trigger, self._setting.run)
-        said = self._setting.redact(message)
+        digest = about(trigger, self._context.run)
+        said = self._context.redact(message)
         return fit.unseen(trigger.name, digest, reason, said, self._room)
 
     def _look(self, trigger: Trigger, fits: fit.Fits) -> Any:
-        setting = self._setting
+        context = self._context
         if trigger.release is not None:
-            return release.look(trigger.release, setting.known.get(trigger.name), setting, fits)
+            return release.look(trigger.release, context.known.get(trigger.name), context, fits)
         if trigger.data is not None:
             from retrain_trainer.check import data
 
-            return data.look(trigger.data, setting, self._repository, fits)
+            return data.look(trigger.data, context, self._repository, fits)
         if trigger.drift is not None:
             # pandas takes a second.
             from retrain_trainer.check import drift
 
-            return drift.look(trigger, setting, self._repository, self._champion, fits)
+            return drift.look(trigger, context, self._repository, self._champion, fits)
         assert trigger.metric is not None
-        return metric.look(trigger.metric, setting.metric_secrets(trigger.name))
+        return metric.look(trigger.metric, context.metric_secrets(trigger.name))
 
     def _tell(self, evidence: Evidence, trigger: Trigger) -> None:
-        report = self._setting.report
+        report = self._context.report
         if evidence.unseen is not None:
             report.warn(f"{evidence.unseen.reason}: {evidence.unseen.message}")
             return
-        verdict = judge(evidence, trigger, self._setting.known.get(trigger.name))
+        verdict = judge(evidence, trigger, self._context.known.get(trigger.name))
         assert verdict is not None
         report.note(f"seen: {verdict.seen}")
         report.note(f"{verdict.finding}: {verdict.message}")

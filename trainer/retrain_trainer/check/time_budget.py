@@ -15,12 +15,12 @@ _RESERVE_SECONDS = 30.0
 _IMPORTS = "<frozen importlib._bootstrap>"
 
 
-class Overtime(BaseException):
+class BudgetExceeded(BaseException):
     """A look took longer than its share. No Exception: libraries would take it for theirs."""
 
 
 @dataclass
-class Shares:
+class TimeBudget:
     """What is left of a check's time, to be shared by the looks that are still to come."""
 
     ends: float
@@ -29,7 +29,7 @@ class Shares:
     """How many are still to come."""
 
     @classmethod
-    def of(cls, timeout: float, looks: int) -> "Shares":
+    def of(cls, timeout: float, looks: int) -> "TimeBudget":
         """``timeout``: seconds that all of the check may take."""
         reserve = max(timeout / 5, min(_RESERVE_SECONDS, timeout / 2))
         return cls(time.time() + timeout - reserve, looks)
@@ -57,7 +57,7 @@ def limit(seconds: float | None) -> Iterator[None]:
         nonlocal interrupted
         if not _imports(frame):
             interrupted = True
-            raise Overtime
+            raise BudgetExceeded
 
     before, outer = signal.signal(signal.SIGALRM, interrupt), (0.0, 0.0)
     began = time.monotonic()
@@ -78,7 +78,7 @@ def limit(seconds: float | None) -> Iterator[None]:
             left = outer[0] - (time.monotonic() - began)
             signal.setitimer(signal.ITIMER_REAL, max(left, 0.001), outer[1])
     if interrupted:
-        raise Overtime
+        raise BudgetExceeded
 
 
 def half_of_the_rest() -> float | None:

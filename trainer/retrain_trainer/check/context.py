@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from retrain_core.outcome import RunFailed
 from retrain_core.spec import TrainingRunSpec
 from retrain_core.verdict.finding import Finding
-from retrain_trainer.check.shares import Shares
+from retrain_trainer.check.time_budget import TimeBudget
 from retrain_trainer.execution import LocalStores
 from retrain_trainer.git_access import Access
 from retrain_trainer.report import Redact, Reporter
@@ -55,7 +55,7 @@ class Once(Generic[Made]):
 
 
 @dataclass(frozen=True)
-class Setting:
+class CheckContext:
     """Where and with what a check looks."""
 
     run: TrainingRunSpec
@@ -78,7 +78,7 @@ class Setting:
     fenced: bool = False
     """Whether the machine is a person's: of a repository fetched from git nothing is run there, and
     nothing outside of it is read."""
-    shares: Shares | None = None
+    budget: TimeBudget | None = None
     """Of the check's time; None: each look may take as long as it does."""
     fetched: bool | RunFailed = False
     """Whether the head of the branch lies in ``scratch`` already; or why it could not be had."""
