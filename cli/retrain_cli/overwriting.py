@@ -9,7 +9,7 @@ from pathlib import Path
 
 from retrain_cli.work_copy.git import changed_files, tracked_files
 from retrain_core.outcome import Reason, RunFailed
-from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline import transfer
 from retrain_trainer.pipeline.project import Output, Project
 
 
@@ -27,7 +27,7 @@ def refuse(project: Project, source: Path) -> None:
     outs = _outs(project)
     _refuse(
         project,
-        objects.unsaved(outs),
+        transfer.unsaved(outs),
         "data that were changed since DVC recorded them would be overwritten",
         "`dvc add` or `dvc commit` them first, or let them be overwritten with --force.",
     )
@@ -41,7 +41,7 @@ def refuse(project: Project, source: Path) -> None:
     changed = _among([out for out in outs if not out.use_cache], source, changed_files(source))
     _refuse(
         project,
-        [out for out in changed if not objects.on_disk(out)],
+        [out for out in changed if not transfer.on_disk(out)],
         "uncommitted changes would be overwritten",
         "Commit them first, or let them be overwritten with --force.",
     )

@@ -17,7 +17,7 @@ from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in, without_userinfo
 from retrain_core.spec import TrainingRunSpec
 from retrain_trainer.execution import Execution, LocalStores
-from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline import transfer
 from retrain_trainer.pipeline.project import Output, Project, open_project
 from retrain_trainer.pipeline.records import VersionRecord, find_record
 from retrain_trainer.pipeline.state import PipelineState, check_state, restore_state
@@ -229,8 +229,8 @@ def _outs(project: Project) -> list[Output]:
 
 def _place(project: Project, home: Home, model: str | None) -> None:
     outs = _outs(project)
-    kept_back = [out for out in outs if not out.can_push and not objects.available(project, [out])]
-    objects.place(project, [out for out in outs if out not in kept_back])
+    kept_back = [out for out in outs if not out.can_push and not transfer.available(project, [out])]
+    transfer.place(project, [out for out in outs if out not in kept_back])
     if kept_back:
         names = ", ".join(project.relative(out.fs_path) for out in kept_back)
         print(

@@ -14,7 +14,7 @@ from retrain_cli.work_copy.git import head
 from retrain_core.outcome import RunFailed
 from retrain_core.spec import parse_training_run
 from retrain_trainer.execution import Execution, LocalStores, WorkTree
-from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline import transfer
 from retrain_trainer.pipeline.project import Project, open_project
 from retrain_trainer.pipeline.smoke_inputs import replace_inputs
 from retrain_trainer.report import LogReporter
@@ -79,7 +79,7 @@ class Person:
 
 def placed(project: Project) -> dict[str, object]:
     outs = list(project.producers().values())
-    objects.place(project, [out for out in outs if out.hash_info])
+    transfer.place(project, [out for out in outs if out.hash_info])
     found = contents(Path(project.repo.root_dir))
     return {
         name: entry[0].decode()

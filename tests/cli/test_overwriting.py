@@ -11,7 +11,7 @@ import yaml
 from retrain_cli.home import Home
 from retrain_cli.pull import Stores, _nothing_named, _open, restore
 from retrain_core.outcome import RunFailed
-from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline import transfer
 from retrain_trainer.pipeline.project import Project
 from retrain_trainer.pipeline.state import PipelineState
 from servers.git_repos import git_environment
@@ -159,5 +159,5 @@ def test_a_folder_s_list_leads_to_nothing_outside_of_it(person: Person) -> None:
     project = person.project()
     (out,) = [out for out in project.producers().values() if out.def_path == "folder"]
     with pytest.raises(RunFailed, match=r"folder: its list of files has \.\./src/train\.py"):
-        objects.place(project, [out])
+        transfer.place(project, [out])
     assert (person.tree.path / "src/train.py").read_text() == "mine\n"

@@ -16,7 +16,7 @@ from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import TrainingRunSpec
 from retrain_trainer.execution import Execution, LocalStores
 from retrain_trainer.interrupt import Interruption
-from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline import transfer
 from retrain_trainer.pipeline.imports import update_imports
 from retrain_trainer.pipeline.pinned import refuse_unpinned_datasets
 from retrain_trainer.pipeline.plan import plan_stages
@@ -126,7 +126,7 @@ def test_data_are_read_from_the_remote_that_they_name(
     made.config("", main=str(tmp_path / "main"), private=str(tmp_path / "private"))
     made.add("raw.csv", "1\n", at=tmp_path / "private", remote="Private")
     project = made.open(kind)
-    objects.place(project, outs(project))
+    transfer.place(project, outs(project))
     assert (made.top / "raw.csv").read_text() == "1\n"
 
 
@@ -138,7 +138,7 @@ def test_the_manifest_s_store_is_read_first_and_then_the_repository_s_own_remote
     made.add("raw.csv", "1\n", at=tmp_path / "main")
     made.add("more.csv", "2\n", at=tmp_path / "team")
     project = made.open(kind, url=str(tmp_path / "team"))
-    objects.place(project, outs(project))
+    transfer.place(project, outs(project))
     assert (made.top / "raw.csv").read_text() + (made.top / "more.csv").read_text() == "1\n2\n"
 
 
@@ -163,9 +163,9 @@ def test_outputs_go_where_they_say_and_with_push_false_nowhere(
         train.save()
         train.commit()
         train.dump()
-    objects.push(project, outs(project))
+    transfer.push(project, outs(project))
     if project.stores.publishes:
-        objects.complete(project, outs(project))
+        transfer.complete(project, outs(project))
 
     def names(remote: Path) -> set[str]:
         return {text if "{" not in text else text.split('"')[3] for text in kept(remote)}
@@ -175,7 +175,7 @@ def test_outputs_go_where_they_say_and_with_push_false_nowhere(
     # What is nowhere else counts as available only while it lies here.
     (made.top / "secret.json").unlink()
     again = outs(project)
-    assert objects.available(project, [out for out in again if out.def_path == "secret.json"])
+    assert transfer.available(project, [out for out in again if out.def_path == "secret.json"])
 
 
 def test_publishing_takes_along_the_inputs_that_the_store_lacks(made: Made, tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_publishing_takes_along_the_inputs_that_the_store_lacks(made: Made, tmp_
     made.add("own.csv", "3\n", at=tmp_path / "private", remote="private")
     made.add("here.csv", "4\n", at=made.top / ".dvc" / "cache", push="false")
     project = made.open("publishing", url=str(tmp_path / "team"))
-    objects.complete(project, outs(project))
+    transfer.complete(project, outs(project))
     assert kept(tmp_path / "team") == {"1\n", "2\n"}
     assert kept(tmp_path / "private") == {"3\n"}
 
@@ -197,10 +197,10 @@ def test_a_remote_whose_plugin_is_missing_matters_only_for_data_that_are_nowhere
     made.config("", far=f"{scheme}://folder/dvc")
     made.add("raw.csv", "1\n", at=made.top / ".dvc" / "cache")
     project = made.open("laptop")
-    objects.place(project, outs(project))
+    transfer.place(project, outs(project))
     made.add("lost.csv", "2\n")
     project = made.open("laptop")
-    said = failure(lambda: objects.place(project, outs(project)))
+    said = failure(lambda: transfer.place(project, outs(project)))
     assert said.reason is Reason.DATA_MISSING
     assert f"dvc-{scheme}" in said.message
     assert "run `dvc push -r far`" in said.message
@@ -262,11 +262,11 @@ def test_a_web_server_is_read_from(made: Made, tmp_path: Path, web: str) -> None
     made.config("", main=web)
     made.add("raw.csv", "1\n", at=tmp_path / "web")
     project = made.open("laptop")
-    objects.place(project, outs(project))
+    transfer.place(project, outs(project))
     assert (made.top / "raw.csv").read_text() == "1\n"
     made.add("lost.csv", "2\n")
     project = made.open("laptop")
-    said = failure(lambda: objects.place(project, outs(project)))
+    said = failure(lambda: transfer.place(project, outs(project)))
     assert said.reason is Reason.DATA_MISSING
 
 
@@ -288,7 +288,7 @@ def test_a_remote_that_keeps_versions_is_read_from(
         path.unlink()
     (made.top / "raw.csv").unlink()
     project = made.open("laptop")
-    objects.place(project, outs(project))
+    transfer.place(project, outs(project))
     assert (made.top / "raw.csv").read_text() == "1\n"
     assert (made.top / "parts" / "b").read_text() == "b"
 
@@ -310,7 +310,7 @@ def test_content_is_placed_whatever_lies_there(made: Made, tmp_path: Path, prese
     if present == "a file of its name":
         (made.top / "parts").rmdir()
         (made.top / "parts").write_text("file")
-    objects.place(project, outs(project))
+    transfer.place(project, outs(project))
     files = {path.name: path.read_text() for path in (made.top / "parts").iterdir()}
     assert files == {"a": "a", "b": "b"}
 
@@ -336,7 +336,7 @@ def test_what_is_missing_is_told_with_where_it_was_looked_for_and_the_command_th
         made.config("", own=str(tmp_path / own))
     made.add("raw.csv", "1\n")
     project = made.open(kind, url=str(tmp_path / store) if store else None)
-    said = failure(lambda: objects.place(project, outs(project)))
+    said = failure(lambda: transfer.place(project, outs(project)))
     assert said.reason is Reason.DATA_MISSING
     assert "missing data: raw.csv (" in said.message
     assert words in said.message

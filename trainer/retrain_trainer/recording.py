@@ -9,7 +9,7 @@ from retrain_core.spec import Promotion
 from retrain_trainer.environment import PythonEnvironment
 from retrain_trainer.execution import Execution
 from retrain_trainer.naming import artifact_path
-from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline import transfer
 from retrain_trainer.pipeline.datasets import datasets
 from retrain_trainer.pipeline.evaluation import evaluation_of
 from retrain_trainer.pipeline.inputs import read_from
@@ -147,7 +147,7 @@ def record_profile(execution: Execution, run: TrackedRun, project: Project) -> N
     from retrain_trainer import profile
 
     path = (project.path / spec.path).absolute()
-    objects.place(
+    transfer.place(
         project, [out for out in read_from(str(path), project.producers()) if out.hash_info]
     )
     table = profile.read_table(path, spec.path)

@@ -12,7 +12,7 @@ from retrain_trainer.child_runs import ChildRuns
 from retrain_trainer.execution import Execution
 from retrain_trainer.interrupt import Interruption
 from retrain_trainer.partial_result import PartialResult
-from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline import transfer
 from retrain_trainer.pipeline.attempts import keep_attempt
 from retrain_trainer.pipeline.imports import update_imports, why_nothing_is_new
 from retrain_trainer.pipeline.leftovers import remove_leftovers
@@ -149,9 +149,9 @@ class Training:
             if self.execution.spec.dvc.update:
                 self.report.step("update imports")
             self.imports = update_imports(self.project, self.execution.spec.dvc.update, self.plan)
-            objects.push(self.project, self._outs(self.imports))
+            transfer.push(self.project, self._outs(self.imports))
         if self.project.stores.publishes:
-            objects.complete(self.project, self._outs(self.plan.sources))
+            transfer.complete(self.project, self._outs(self.plan.sources))
         self._save_state()
 
     def run_stages(self) -> None:
@@ -177,7 +177,7 @@ class Training:
         self._save_state()
         if self.execution.local is not None:
             outs = self._outs(self.plan.stages)
-            objects.place(self.project, [out for out in outs if out.hash_info])
+            transfer.place(self.project, [out for out in outs if out.hash_info])
 
     def up_to_date(self, candidate: Candidate, version: Version) -> tuple[Reason, str]:
         candidate.is_version(version)
@@ -194,9 +194,9 @@ class Training:
             return
         self.report.step("push")
         outs = self._outs([*self.plan.stages, *self.plan.sources])
-        objects.push(self.project, outs)
+        transfer.push(self.project, outs)
         if self.project.stores.publishes:
-            objects.complete(self.project, outs)
+            transfer.complete(self.project, outs)
 
     def measure(self) -> None:
         self.metrics = read_metrics(self.project, self.plan, self.loose_metrics)
@@ -271,7 +271,7 @@ class Training:
         self.written |= result.written
         self.loose_metrics |= set(result.metrics)
         if event.state == "Ran":
-            objects.push(self.project, event.outs)
+            transfer.push(self.project, event.outs)
             self.child_runs.hint(event.name)
             result = result.model_copy(update={"children": self.child_runs.of(event.name)})
         else:

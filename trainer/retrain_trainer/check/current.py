@@ -92,9 +92,9 @@ def _own(path: str, repository: Repository) -> Path:
     out = project.producers().get(os.path.abspath(project.path / path))
     if out is None:
         raise FileNotFoundError(path)
-    from retrain_trainer.pipeline import objects
+    from retrain_trainer.pipeline import transfer
 
-    objects.place(project, [out])
+    transfer.place(project, [out])
     return _existing(Path(out.fs_path))
 
 

@@ -16,7 +16,7 @@ from dvc_data.hashfile.tree import Tree
 
 from retrain_core.outcome import RunFailed
 from retrain_core.redact import redactor, secrets_in, without_secrets
-from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline import transfer
 from retrain_trainer.pipeline.evaluation import Evaluation
 from retrain_trainer.pipeline.inputs import read_from
 from retrain_trainer.pipeline.metrics import load_numbers
@@ -39,7 +39,7 @@ def stored_model(project: Project, model: Output, md5: str, target: Path) -> boo
     other.hash_info = HashInfo("md5", md5)
     other.obj = other.files = None
     try:
-        objects.fetch(project, [other])
+        transfer.fetch(project, [other])
         _copy_object(other, target)
     except RunFailed as failure:
         if failure.outcome.passes:
@@ -158,7 +158,7 @@ def _bring_inputs(project: Project, stages: list[PipelineStage]) -> None:
         for out in read_from(path, produced)
         if out.hash_info and not out.stage.is_repo_import
     }
-    objects.place(project, outs.values())
+    transfer.place(project, outs.values())
 
 
 def _run(name: str, command: str, folder: Path, env: Mapping[str, str]) -> None:

@@ -18,7 +18,7 @@ from dvc.stage.cache import _get_cache_hash
 from dvc.stage.serialize import to_single_stage_lockfile
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline import transfer
 from retrain_trainer.pipeline.paths import local_path, related
 from retrain_trainer.pipeline.project import Project
 
@@ -99,7 +99,7 @@ def _renewed(
             producer.meta,
         )
     else:
-        objects.place(project, _recorded(producers))
+        transfer.place(project, _recorded(producers))
         if not dep.exists:
             raise RunFailed(
                 Reason.DATA_MISSING,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline import transfer
 from retrain_trainer.pipeline.loose import loose_metrics, top_level_metrics
 from retrain_trainer.pipeline.params import flattened
 from retrain_trainer.pipeline.plan import Plan
@@ -117,7 +117,7 @@ def _within_outputs(project: Project, plan: Plan) -> list[Path]:
         if out.is_metric or inside:
             holding.append(out)
             found |= dict.fromkeys([place] if out.is_metric else inside)
-    objects.place(project, [out for out in holding if out.hash_info])
+    transfer.place(project, [out for out in holding if out.hash_info])
     return list(found)
 
 

@@ -9,7 +9,7 @@ from dvc.output import Output
 
 from retrain_core.outcome import Reason, RunFailed
 from retrain_core.spec import Model
-from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline import transfer
 from retrain_trainer.pipeline.paths import local_path, related
 from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project
@@ -54,7 +54,7 @@ class ModelFile:
         Raises:
             RunFailed: DataMissing, or OutputMissing where its output does not hold it.
         """
-        objects.place(project, [self.out(project)])
+        transfer.place(project, [self.out(project)])
         path = project.path / self.path
         if not path.exists():
             folder = Path(self.output)

@@ -9,7 +9,7 @@ from dvc_render import VegaRenderer
 from dvc_render.base import Renderer
 
 from retrain_trainer.naming import distinct, picture_name
-from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline import transfer
 from retrain_trainer.pipeline.paths import related
 from retrain_trainer.pipeline.plan import Plan
 from retrain_trainer.pipeline.project import Project
@@ -27,7 +27,7 @@ def draw_plots(project: Project, plan: Plan, written: Collection[str], folder: P
     from dvc.render.match import match_defs_renderers
 
     outs = [out for out in plan.outs(project) if out.is_plot]
-    objects.place(project, [out for out in outs if out.hash_info])
+    transfer.place(project, [out for out in outs if out.hash_info])
     folder.mkdir(parents=True, exist_ok=True)
     matches = match_defs_renderers(_ours(project, plan, written))
     names = distinct((str(match.renderer.name) for match in matches), picture_name)

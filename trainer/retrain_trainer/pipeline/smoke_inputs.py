@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from retrain_core.outcome import Reason, RunFailed
-from retrain_trainer.pipeline import objects
+from retrain_trainer.pipeline import transfer
 from retrain_trainer.pipeline.edited_data import record_content, take_edited_data
 from retrain_trainer.pipeline.project import Output, Project
 
@@ -33,7 +33,7 @@ def replace_inputs(project: Project, inputs: Mapping[str, str], original: Path) 
                 take_edited_data(project, original, {folder.stage.addressing})
                 folders.add(folder.stage.addressing)
                 folder = project.producers()[folder.fs_path]
-            objects.place(project, [folder])
+            transfer.place(project, [folder])
             _put(origin, place)
             record_content(project, folder)
         else:

@@ -18,7 +18,7 @@ from retrain_core.result import StageState
 from retrain_trainer.capture import captured
 from retrain_trainer.interrupt import Interruption
 from retrain_trainer.memory import kills
-from retrain_trainer.pipeline import loose, objects
+from retrain_trainer.pipeline import loose, transfer
 from retrain_trainer.pipeline.errors import stage_failure
 from retrain_trainer.pipeline.fetch import fetch
 from retrain_trainer.pipeline.freshness import Fate, fate
@@ -196,10 +196,10 @@ class _Workshop:
 
     def _available(self, stage: PipelineStage, result: StageResult) -> bool:
         outs = [*stage.outs, *self._loose_outs(stage, result)]
-        return objects.available(self.project, outs)
+        return transfer.available(self.project, outs)
 
     def _restored(self, stage: PipelineStage, result: StageResult, known: bool) -> StageState:
-        objects.place(self.project, self._loose_outs(stage, result))
+        transfer.place(self.project, self._loose_outs(stage, result))
         if known:
             return "Unchanged"
         stage.dump(update_pipeline=False)
@@ -210,7 +210,7 @@ class _Workshop:
         if not all(out.hash_info for out in stage.outs) and all(out.exists for out in stage.outs):
             _reproduce_stage(stage, force=True)
         recorded = all(out.hash_info for out in stage.outs)
-        if not recorded or not objects.available(self.project, stage.outs):
+        if not recorded or not transfer.available(self.project, stage.outs):
             names = ", ".join(str(out) for out in stage.outs)
             raise RunFailed(
                 Reason.DATA_MISSING,
@@ -266,7 +266,7 @@ class _Workshop:
             if (path := local_path(dep)) is not None:
                 outs += [out for out in read_from(path, self.outs) if out.hash_info]
         outs += [out for out in stage.outs if out.persist and self._kept(out)]
-        objects.place(self.project, {out.fs_path: out for out in outs}.values())
+        transfer.place(self.project, {out.fs_path: out for out in outs}.values())
 
     def _require_sources(self, stage: PipelineStage) -> None:
         """What stages below will read must be there too, before hours of training."""
@@ -275,14 +275,14 @@ class _Workshop:
         needed = {up for other in (name, *below) for up in self.plan.above.get(other, ())}
         sources = [self.stages[source] for source in self.plan.sources if source in needed]
         outs = [out for source in sources for out in self._recorded(source)]
-        fetch(self.project, [out for out in outs if not objects.available(self.project, [out])])
+        fetch(self.project, [out for out in outs if not transfer.available(self.project, [out])])
 
     def _recorded(self, stage: Stage) -> list[Output]:
         return [out for out in stage.outs if out.hash_info]
 
     def _kept(self, out: Output) -> bool:
         """Whether the state that a stage goes on from can be had."""
-        return bool(out.hash_info) and objects.available(self.project, [out])
+        return bool(out.hash_info) and transfer.available(self.project, [out])
 
 
 def _siblings(name: str, stage: PipelineStage) -> bool:
