@@ -140,9 +140,9 @@ def _tracking(named: str | None, home: Home) -> tuple[str | None, LocalStores | 
     """The tracking server, and the stores below .retrain/ where that is the one."""
     named = named or os.environ.get("MLFLOW_TRACKING_URI")
     if named:
-        from retrain_trainer.tracking.client import tracking_address
+        from retrain_trainer.tracking.client import credentials_to_environment
 
-        return tracking_address(named), None
+        return credentials_to_environment(named), None
     if not home.folder.is_dir():
         return None, None
     original = find_root(home.source) or home.source

@@ -7,7 +7,7 @@ from retrain_cli.home import Home
 from retrain_cli.work_copy.git import on_a_remote_branch
 from retrain_core.outcome import Reason, RunFailed
 from retrain_trainer.execution import Execution
-from retrain_trainer.pipeline.project import open_project
+from retrain_trainer.pipeline.project import enter_project
 from retrain_trainer.report import Reporter
 from retrain_trainer.uncommitted import Uncommitted
 from retrain_trainer.work_tree import take_work_tree
@@ -19,7 +19,7 @@ def refuse_uncommitted(execution: Execution, home: Home, report: Reporter) -> No
     Raises:
         RunFailed: InvalidSpec where the work tree has more than its commit.
     """
-    found, _ = take_work_tree(execution, open_project(execution), report)
+    found, _ = take_work_tree(execution, enter_project(execution), report)
     if found:
         what = f"uncommitted changes: {found.named()}" if found.repository else "no commit"
         raise RunFailed(

@@ -13,17 +13,17 @@ from retrain_cli.manifest import read_manifest
 from retrain_cli.printable import print_failure, printable
 from retrain_cli.work_copy.git import changed_files, head
 from retrain_cli.work_copy.project import find_root
-from retrain_core.outcome import OUTCOMES, Reason, RunFailed
+from retrain_core.outcome import Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in, without_userinfo
 from retrain_core.spec import TrainingRunSpec
 from retrain_trainer.execution import Execution, LocalStores
 from retrain_trainer.pipeline import transfer
-from retrain_trainer.pipeline.project import Output, Project, open_project
+from retrain_trainer.pipeline.project import Output, Project, enter_project
 from retrain_trainer.pipeline.records import VersionRecord, find_record
 from retrain_trainer.pipeline.state import PipelineState, check_state, restore_state
 from retrain_trainer.registry.mlflow_registry import MLflowRegistry
 from retrain_trainer.registry.versions import COMMIT, JOB_UID, MODEL_PATH, Version
-from retrain_trainer.tracking.client import connect, tracking_address
+from retrain_trainer.tracking.client import connect, credentials_to_environment
 
 DEFAULT_ALIAS = "champion"
 ELSEWHERE = (
@@ -53,7 +53,7 @@ def pull_version(reference: str, filename: Path | None, source: Path, force: boo
         _pull(reference, filename, Home.of(source), force)
     except RunFailed as failure:
         return print_failure(failure, redact)
-    return OUTCOMES[Reason.TRAINED].exit_code
+    return 0
 
 
 def _pull(reference: str, filename: Path | None, home: Home, force: bool) -> None:
@@ -157,7 +157,7 @@ def _nothing_named() -> TrainingRunSpec:
 def _stores(spec: TrainingRunSpec, home: Home) -> Stores:
     named = spec.mlflow.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
     if named:
-        address = tracking_address(named)
+        address = credentials_to_environment(named)
         return Stores(address, local=False, shown=without_userinfo(address))
     if not home.folder.is_dir():
         raise RunFailed(
@@ -217,7 +217,7 @@ def _open(home: Home, spec: TrainingRunSpec, stores: Stores) -> Project:
         local=LocalStores(original=original, write=home.remote),
     )
     # As `dvc pull` would leave it: without its contents in the cache `dvc status` is not clean.
-    return open_project(execution, own_cache=True)
+    return enter_project(execution, own_cache=True)
 
 
 def _outs(project: Project) -> list[Output]:

@@ -192,6 +192,6 @@ def _published_tracking_uri(run: TrainingRun) -> str:
             "--publish needs a tracking server, and none is named",
             "Name it in spec.mlflow.trackingURI, or in MLFLOW_TRACKING_URI.",
         )
-    from retrain_trainer.tracking.client import tracking_address
+    from retrain_trainer.tracking.client import credentials_to_environment
 
-    return tracking_address(uri)
+    return credentials_to_environment(uri)

@@ -20,7 +20,7 @@ from retrain_trainer.pipeline.metrics import read_metrics
 from retrain_trainer.pipeline.model_file import find_model
 from retrain_trainer.pipeline.params import check_params, override_params
 from retrain_trainer.pipeline.plan import ALL, plan_stages
-from retrain_trainer.pipeline.project import open_project
+from retrain_trainer.pipeline.project import enter_project
 from retrain_trainer.pipeline.smoke_inputs import replace_inputs
 from retrain_trainer.pipeline.stages import StageContext, StageStarted, run_stages
 from retrain_trainer.pipeline.state import LOCK, forget_stages
@@ -56,7 +56,7 @@ def smoke(
         local=LocalStores(original=copy.dvc_root, write=state / "remote"),
         work_tree=WorkTree(copy.dvc_root, copy.uncommitted),
     )
-    project = open_project(execution)
+    project = enter_project(execution)
     replaced = replace_inputs(project, spec.smoke.inputs, copy.dvc_root)
     override_params(project, spec.dvc.params, "spec.dvc.params")
     project.repo._reset()

@@ -15,7 +15,7 @@ from retrain_core.outcome import RunFailed
 from retrain_core.spec import parse_training_run
 from retrain_trainer.execution import Execution, LocalStores, WorkTree
 from retrain_trainer.pipeline import transfer
-from retrain_trainer.pipeline.project import Project, open_project
+from retrain_trainer.pipeline.project import Project, enter_project
 from retrain_trainer.pipeline.smoke_inputs import replace_inputs
 from retrain_trainer.report import LogReporter
 from retrain_trainer.uncommitted import Uncommitted
@@ -64,7 +64,7 @@ class Person:
 
     def run(self) -> tuple[Uncommitted, Project]:
         execution = self.execution()
-        project = open_project(execution)
+        project = enter_project(execution)
         found, _ = take_work_tree(execution, project, LogReporter())
         return found, project
 
@@ -178,7 +178,7 @@ def test_smoke_inputs_replace_one_file_of_a_folder_or_all_of_it(person: Person) 
     write_files(person.tree.path, {"images/b": "edited"})
     inputs = {"images/a": "small.csv", "images/deep": "few", "data/raw.csv": "small.csv"}
     execution = person.execution()
-    project = open_project(execution)
+    project = enter_project(execution)
     replace_inputs(project, inputs, person.tree.path)
     assert placed(project) == {
         "images/a": "9\n",
@@ -186,7 +186,7 @@ def test_smoke_inputs_replace_one_file_of_a_folder_or_all_of_it(person: Person) 
         "images/deep/a": "9",
         "data/raw.csv": "9\n",
     }
-    project = open_project(person.execution())
+    project = enter_project(person.execution())
     replace_inputs(project, {"images": "few"}, person.tree.path)
     assert placed(project) == {"images/a": "9", "data/raw.csv": "1\n2\n"}
 
@@ -202,7 +202,7 @@ def test_smoke_inputs_replace_one_file_of_a_folder_or_all_of_it(person: Person) 
 def test_smoke_inputs_that_make_no_sense_are_told(
     person: Person, inputs: dict[str, str], words: str
 ) -> None:
-    project = open_project(person.execution())
+    project = enter_project(person.execution())
     with pytest.raises(RunFailed, match=words):
         replace_inputs(project, inputs, person.tree.path)
 

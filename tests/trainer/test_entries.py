@@ -9,7 +9,7 @@ from retrain_core.outcome import RunFailed
 from retrain_core.spec import TrainingRunSpec
 from retrain_trainer.execution import Execution
 from retrain_trainer.pipeline.entries import list_names, read_text, store_text
-from retrain_trainer.pipeline.project import Project, open_project
+from retrain_trainer.pipeline.project import Project, enter_project
 from servers.s3 import S3Server
 from support.toy import toy_files, write_files
 
@@ -30,7 +30,7 @@ def make_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeProject
             state=tmp_path / f"{name}-state",
             tracking_uri="",
         )
-        return open_project(execution)
+        return enter_project(execution)
 
     monkeypatch.chdir(tmp_path)
     return make

@@ -20,7 +20,7 @@ from retrain_trainer.pipeline import transfer
 from retrain_trainer.pipeline.imports import update_imports
 from retrain_trainer.pipeline.pinned import refuse_unpinned_datasets
 from retrain_trainer.pipeline.plan import plan_stages
-from retrain_trainer.pipeline.project import Output, Project, open_project
+from retrain_trainer.pipeline.project import Output, Project, enter_project
 from retrain_trainer.pipeline.remote import check_writers
 from retrain_trainer.pipeline.stages import StageContext, run_stages
 from retrain_trainer.report import LogReporter
@@ -84,7 +84,7 @@ class Made:
             tracking_uri="",
             local=None if kind == "pod" else local,
         )
-        return open_project(execution)
+        return enter_project(execution)
 
 
 def md5_of(content: str) -> str:

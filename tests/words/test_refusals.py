@@ -17,7 +17,7 @@ from retrain_trainer.memory import kills
 from retrain_trainer.pipeline.errors import stage_failure, store_failure
 from retrain_trainer.refusal import lasts
 from retrain_trainer.registry.mlflow_registry import _quoted
-from retrain_trainer.tracking.client import tracking_address
+from retrain_trainer.tracking.client import credentials_to_environment
 from retrain_trainer.tracking.failure import failure_of, unusable
 
 URI = "http://mlflow:5000"
@@ -117,7 +117,7 @@ def test_a_folder_as_tracking_uri_is_told_in_a_plain_sentence(uri: str) -> None:
 
 def test_an_address_that_is_none_is_told() -> None:
     with pytest.raises(Exception, match="cannot be used") as caught:
-        tracking_address("http://[bad")
+        credentials_to_environment("http://[bad")
     assert getattr(caught.value, "reason", None) is Reason.INVALID_SPEC
 
 

@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import without_userinfo
@@ -22,6 +22,9 @@ from retrain_trainer.tracking.run import TrackedRun
 
 _STOPPED_SECONDS = 3
 _ENDED_SECONDS = 60
+
+
+Done = TypeVar("Done")
 
 
 class Ending(NamedTuple):
@@ -72,10 +75,17 @@ def outcome_of(
     redact: Redact,
 ) -> Ending:
     """The outcome of ``work``, with everything it may raise turned into one; redacted."""
+    done = ending_or(work, report, interruption, redact)
+    return done if isinstance(done, Ending) else Ending(done[0], redact(done[1]))
+
+
+def ending_or(
+    work: Callable[[], Done], report: Reporter, interruption: Interruption, redact: Redact
+) -> Done | Ending:
+    """What ``work`` returns, or the outcome that follows from what it raises; redacted."""
     try:
         try:
-            reason, message = work()
-            return Ending(reason, redact(message))
+            return work()
         finally:
             interruption.over()
     except RunFailed as failure:

@@ -15,7 +15,7 @@ from retrain_core.outcome import OUTCOMES, Reason, RunFailed
 from retrain_core.redact import redactor, secrets_in, values_from_secrets, without_userinfo
 from retrain_core.result import Result, parse
 from retrain_core.spec import TrainingRunSpec
-from retrain_trainer.attempt import attempt, end, outcome_of
+from retrain_trainer.attempt import attempt, end, ending_or
 from retrain_trainer.execution import Execution
 from retrain_trainer.git_access import GitSecret
 from retrain_trainer.interrupt import Interruption
@@ -23,7 +23,12 @@ from retrain_trainer.partial_result import PartialResult
 from retrain_trainer.patience import Patience
 from retrain_trainer.report import LogReporter, Redact, RedactingReporter
 from retrain_trainer.source import prepare_source
-from retrain_trainer.tracking.client import MlflowClient, connect, patient, tracking_address
+from retrain_trainer.tracking.client import (
+    MlflowClient,
+    connect,
+    credentials_to_environment,
+    patient,
+)
 from retrain_trainer.tracking.run import (
     Attempt,
     TrackedRun,
@@ -95,7 +100,7 @@ class Pod:
             spec=spec,
             project=(self.repository / path).resolve(),
             state=state,
-            tracking_uri=tracking_address(uri),
+            tracking_uri=credentials_to_environment(uri),
             image=self.environment.get(names.IMAGE_VARIABLE),
             release=self.environment.get(names.RELEASE_VARIABLE),
             patience=Patience(spec.outage_tolerance_seconds, tell),
@@ -109,7 +114,7 @@ def run_source(pod: Pod) -> int:
 
     run: TrackedRun | None = None
 
-    def work() -> tuple[Reason, str]:
+    def work() -> None:
         nonlocal run
         execution = pod.execution(report.warn)
         secret = GitSecret(pod.git_secret) if pod.git_secret else None
@@ -118,15 +123,14 @@ def run_source(pod: Pod) -> int:
         partial_result.mlflow = run.report()
         partial_result.commit = prepare_source(execution, run, pod.repository, secret, report)
         pod.hand_over(Attempt(run.run_id, token, partial_result.commit, execution.patience.waits))
-        return Reason.TRAINED, ""
 
     with Interruption().handled() as interruption:
-        ending = outcome_of(work, report, interruption, redact)
+        failure = ending_or(work, report, interruption, redact)
         # Reported while the run goes on: the status has both before the training has ended.
-        result = partial_result.result(*(() if ending.reason is Reason.TRAINED else ending))
+        result = partial_result.result(*(failure or ()))
         _write(pod, result, report)
-        if run is not None and ending.reason is not Reason.TRAINED:
-            end(run, ending.reason, report)
+        if run is not None and failure is not None:
+            end(run, failure.reason, report)
     return _exit_code(result)
 
 

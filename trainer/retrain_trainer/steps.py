@@ -21,7 +21,7 @@ from retrain_trainer.pipeline.model_file import ModelFile, find_model
 from retrain_trainer.pipeline.params import check_params, override_params, parameter_files
 from retrain_trainer.pipeline.pinned import refuse_unpinned_datasets
 from retrain_trainer.pipeline.plan import Plan, plan_stages
-from retrain_trainer.pipeline.project import Output, Project, open_project
+from retrain_trainer.pipeline.project import Output, Project, enter_project
 from retrain_trainer.pipeline.remote import check_writers
 from retrain_trainer.pipeline.results import Results
 from retrain_trainer.pipeline.stages import StageContext, StageEnded, StageStarted, run_stages
@@ -55,16 +55,16 @@ class Training:
         interruption: Interruption,
     ) -> None:
         self.execution = execution
+        self.spec = execution.spec
         self.run = run
         self.partial_result = partial_result
         self.report = report
         self.interruption = interruption
         self._saved: PipelineState | None = None
         self.earlier_children: list[str] = []
-        model = execution.spec.model
-        self.registry = (
-            MLflowRegistry(run.client, execution.tracking_uri, model.name) if model else None
-        )
+        model = self.spec.model
+        uri = execution.tracking_uri
+        self.registry = MLflowRegistry(run.client, uri, model.name) if model else None
 
     def execute(self) -> tuple[Reason, str]:
         """Run every step; returns how it ended.
@@ -94,8 +94,8 @@ class Training:
     def open(self) -> None:
         """Open the project as the run's parameters shape it, and plan."""
         self.report.step("plan")
-        dvc = self.execution.spec.dvc
-        self.project = open_project(self.execution)
+        dvc = self.spec.dvc
+        self.project = enter_project(self.execution)
         self.params = override_params(self.project, dvc.params, "spec.dvc.params")
         self.project.repo._reset()
         if self.execution.local is not None:
@@ -103,29 +103,28 @@ class Training:
         self.plan = plan_stages(self.project, dvc.targets, dvc.force)
         check_params(self.project, self.plan)
         refuse_unpinned_datasets(self.project, self.plan)
-        if self.execution.spec.model is not None:
-            self.model = find_model(self.project, self.plan, self.execution.spec.model)
+        if self.spec.model is not None:
+            self.model = find_model(self.project, self.plan, self.spec.model)
 
     def preflight(self) -> None:
         self.report.step("preflight")
         check_writers(self.project, self._outs([*self.plan.stages, *self.plan.sources]))
-        if self.project.writer is None and self.execution.spec.dvc.push:
+        if self.project.writer is None and self.spec.dvc.push:
             self.report.warn("there is no DVC remote: the artifacts stay in the cache alone")
         self._take_work_tree()
         self.child_runs = ChildRuns(self.run, self.project, self.report)
         self.child_runs.begin()
 
     def _take_work_tree(self) -> None:
-        found, self.edited = take_work_tree(
-            self.execution, self.project, self.report, self.plan.sources
-        )
+        sources = self.plan.sources
+        found, self.edited = take_work_tree(self.execution, self.project, self.report, sources)
         self.uncommitted = str(found) if found else None
         if self.uncommitted:
             self.report.warn(f"uncommitted work is trained on: {self.uncommitted}")
             self.run.mark_uncommitted(self.uncommitted)
 
     def prepare_environment(self) -> None:
-        if self.execution.spec.python is not None:
+        if self.spec.python is not None:
             self.report.step("environment")
         self.python = installation.prepare(self.execution)
 
@@ -138,7 +137,7 @@ class Training:
         self.done = set(self.start.done)
         self.written = dict(self.start.written)
         self.loose_metrics = set(self.start.metrics)
-        git = self.execution.spec.source.git
+        git = self.spec.source.git
         place = f"{git.url} {git.path}" if git else self.execution.experiment
         self.results = Results(self.project, self.python.digest, place)
 
@@ -146,9 +145,9 @@ class Training:
         if self.start.imports is not None:
             self.imports = list(self.start.imports)
         else:
-            if self.execution.spec.dvc.update:
+            if self.spec.dvc.update:
                 self.report.step("update imports")
-            self.imports = update_imports(self.project, self.execution.spec.dvc.update, self.plan)
+            self.imports = update_imports(self.project, self.spec.dvc.update, self.plan)
             transfer.push(self.project, self._outs(self.imports))
         if self.project.stores.publishes:
             transfer.complete(self.project, self._outs(self.plan.sources))
@@ -165,9 +164,7 @@ class Training:
             committed=self.start.committed,
         )
         try:
-            for event in run_stages(
-                self.project, self.plan, self.execution.spec.dvc.force, context
-            ):
+            for event in run_stages(self.project, self.plan, self.spec.dvc.force, context):
                 if isinstance(event, StageStarted):
                     self.report.stage_started(event.name, event.number, event.total)
                 else:
@@ -228,16 +225,9 @@ class Training:
 
     def record(self) -> None:
         self.report.step("record")
-        record_training(
-            self.execution,
-            self.run,
-            self.project,
-            self.plan,
-            self.metrics,
-            self.state,
-            self.python,
-            self.report,
-        )
+        project, plan = self.project, self.plan
+        of_it = (self.metrics, self.state, self.python, self.report)
+        record_training(self.execution, self.run, project, plan, *of_it)
         self.children = self.child_runs.record(self.plan.stages, self.earlier_children)
 
     @cached_property

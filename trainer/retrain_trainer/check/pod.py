@@ -121,10 +121,10 @@ def _tracking_uri(pod: CheckPod, task: Task) -> str | None:
     named = task.run.mlflow.tracking_uri or pod.environment.get("MLFLOW_TRACKING_URI")
     if named is None or not any(trigger.drift for trigger in task.triggers):
         return None
-    from retrain_trainer.tracking.client import tracking_address
+    from retrain_trainer.tracking.client import credentials_to_environment
 
     try:
-        return tracking_address(check_tracking_uri(named))
+        return credentials_to_environment(check_tracking_uri(named))
     except ValueError as error:
         raise RunFailed(Reason.INVALID_SPEC, f"run.{error}") from None
 

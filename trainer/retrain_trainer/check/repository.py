@@ -10,7 +10,7 @@ from retrain_trainer.check.context import CheckContext, Once
 from retrain_trainer.execution import Execution
 from retrain_trainer.git import fetch_commit, object_id
 from retrain_trainer.pipeline.allowed_settings import fence
-from retrain_trainer.pipeline.project import Project, open_project
+from retrain_trainer.pipeline.project import Project, enter_project
 
 FETCH_SECONDS = 90
 REPOSITORY = "repository"
@@ -130,4 +130,4 @@ class Repository:
             tracking_uri=self._context.tracking_uri or "",
             local=self._context.local,
         )
-        return open_project(execution)
+        return enter_project(execution)

@@ -69,7 +69,7 @@ class Project:
         return str(url)
 
 
-def open_project(execution: Execution, *, own_cache: bool = False) -> Project:
+def enter_project(execution: Execution, *, own_cache: bool = False) -> Project:
     """Open the project of ``execution``; the working directory becomes its folder.
 
     With ``own_cache`` contents go to the project's own DVC cache, else to the run's.

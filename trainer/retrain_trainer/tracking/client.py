@@ -30,8 +30,8 @@ _IMPATIENT = {
 }
 
 
-def tracking_address(uri: str) -> str:
-    """``uri`` without credentials: those move to the variables that MLflow reads them from.
+def credentials_to_environment(uri: str) -> str:
+    """Move the credentials of ``uri`` to the variables that MLflow reads; returns it without them.
 
     MLflow prints the address of a run when it ends, and stages' code prints it too.
 
