@@ -57,11 +57,11 @@ def read_text(filename: Path) -> str:
     try:
         return sys.stdin.read() if filename == Path("-") else filename.read_text()
     except OSError as error:
-        said = f"{filename}: {error.strerror}"
-        raise RunFailed(Reason.INVALID_SPEC, said, "Correct the path after -f.") from error
+        message = f"{filename}: {error.strerror}"
+        raise RunFailed(Reason.INVALID_SPEC, message, "Correct the path after -f.") from error
     except UnicodeDecodeError as error:
-        said = f"{filename}: {error}"
-        raise RunFailed(Reason.INVALID_SPEC, said, "Save it as UTF-8.") from error
+        message = f"{filename}: {error}"
+        raise RunFailed(Reason.INVALID_SPEC, message, "Save it as UTF-8.") from error
 
 
 def parsed(filename: Path, text: str, parse: Callable[[str], Manifest]) -> Manifest:

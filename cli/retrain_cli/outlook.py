@@ -55,8 +55,8 @@ def of_clock(trigger: Trigger, now: datetime) -> Outlook:
     except ValueError as error:
         reason = str(Reason.INVALID_SPEC)
         return Outlook(trigger.name, "Cron", reason, None, str(error), could_look=False)
-    said = f"next at {due.astimezone(ZoneInfo(zone)).isoformat()}" if due else "no next time"
-    return Outlook(trigger.name, "Cron", None, None, f"{said} ({zone})")
+    text = f"next at {due.astimezone(ZoneInfo(zone)).isoformat()}" if due else "no next time"
+    return Outlook(trigger.name, "Cron", None, None, f"{text} ({zone})")
 
 
 def of_evidence(evidence: Evidence, trigger: Trigger, known: str | None) -> Outlook:

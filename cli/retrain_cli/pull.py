@@ -146,8 +146,8 @@ def _of_code(version: Version) -> str:
     return f"; its code is commit {commit}" if commit else ""
 
 
-def _commit(said: str | None) -> str | None:
-    return said if said and _COMMIT.fullmatch(said) else None
+def _commit(message: str | None) -> str | None:
+    return message if message and _COMMIT.fullmatch(message) else None
 
 
 def _nothing_named() -> TrainingRunSpec:

@@ -123,8 +123,8 @@ def _defaults(file: Path | None) -> dict[str, Any]:
     try:
         defaults = yaml.safe_load(file.read_text()) or {}
         if not isinstance(defaults, dict):
-            said = f"{file}: must be a part of a TrainingRun's spec"
-            raise RunFailed(Reason.INVALID_SPEC, said, _DEFAULTS)
+            message = f"{file}: must be a part of a TrainingRun's spec"
+            raise RunFailed(Reason.INVALID_SPEC, message, _DEFAULTS)
         check_defaults(defaults)
     except OSError as error:
         raise RunFailed(Reason.INVALID_SPEC, f"{file}: {error.strerror}", _DEFAULTS) from None

@@ -87,8 +87,8 @@ def smoke(
     except RunFailed as failure:
         if failure.reason in (Reason.DATA_MISSING, Reason.CANCELLED):
             raise
-        said = f"{failure.reason}: {advised(failure).message}"
-        raise RunFailed(Reason.SMOKE_FAILED, said, failure.remedy) from failure
+        message = f"{failure.reason}: {advised(failure).message}"
+        raise RunFailed(Reason.SMOKE_FAILED, message, failure.remedy) from failure
     digest = hashlib.sha256(repr(sorted(partial_result.metrics.items())).encode()).hexdigest()[:12]
     return Reason.SMOKE_PASSED, (
         f"{_count(len(plan.stages), 'stage')} in {time.monotonic() - began:.1f} s;"

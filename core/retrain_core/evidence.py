@@ -226,15 +226,15 @@ def about(trigger: Trigger, run: TrainingRunSpec) -> str:
     A changed threshold goes on from what is known; another repository or path does not.
     """
     git = run.source.git
-    said: list[object]
+    subject: list[object]
     if trigger.release is not None:
-        said = ["release", git and git.url, trigger.release.tag_pattern]
+        subject = ["release", git and git.url, trigger.release.tag_pattern]
     elif trigger.data is not None:
         place = git and [git.url, git.revision, git.path]
-        said = ["data", place or run.to_api().get("source"), trigger.data.paths]
+        subject = ["data", place or run.to_api().get("source"), trigger.data.paths]
     elif trigger.drift is not None:
-        said = ["drift", run.model and run.model.name, trigger.drift.current]
+        subject = ["drift", run.model and run.model.name, trigger.drift.current]
     else:
         assert trigger.metric is not None
-        said = ["metric", trigger.metric.prometheus.url, trigger.metric.prometheus.query]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+        subject = ["metric", trigger.metric.prometheus.url, trigger.metric.prometheus.query]
+    return hashlib.sha256(json.dumps(subject).encode()).hexdigest()[:16]

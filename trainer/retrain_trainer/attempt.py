@@ -100,8 +100,8 @@ def ending_or(
         for line in redact(traceback.format_exc()).splitlines():
             report.note(line)
         # What is cut within a secret is none to the redactor.
-        said = f"{type(error).__name__}: {' '.join(redact(str(error)).split())[:1000]}"
-        return Ending(Reason.INTERNAL_ERROR, said)
+        text = f"{type(error).__name__}: {' '.join(redact(str(error)).split())[:1000]}"
+        return Ending(Reason.INTERNAL_ERROR, text)
 
 
 def end(run: TrackedRun, reason: Reason, report: Reporter) -> None:

@@ -103,8 +103,8 @@ class Git:
                 # Its helpers too: they hold the pipes, and wait for the server.
                 os.killpg(process.pid, signal.SIGKILL)
                 if isinstance(error, subprocess.TimeoutExpired):
-                    said = f"{self.shown} has not answered within {self.seconds:.0f} s"
-                    raise Away(Reason.SOURCE_UNREACHABLE, said) from None
+                    message = f"{self.shown} has not answered within {self.seconds:.0f} s"
+                    raise Away(Reason.SOURCE_UNREACHABLE, message) from None
                 raise
         return process.returncode, out, err
 
@@ -148,12 +148,12 @@ class Git:
         if status == 404 or (status is None and NOT_FOUND.search(stderr)):
             return RunFailed(Reason.SOURCE_NOT_FOUND, f"{self.shown} does not exist: {text}")
         if status is None and _DISTRUST.search(stderr):
-            said = f"{self.shown} has a certificate that is not trusted: {text}"
-            return Odd(Reason.SOURCE_UNREACHABLE, said, _TRUST, server=self.shown)
-        said = f"{self.shown} cannot be read: {text}"
+            message = f"{self.shown} has a certificate that is not trusted: {text}"
+            return Odd(Reason.SOURCE_UNREACHABLE, message, _TRUST, server=self.shown)
+        message = f"{self.shown} cannot be read: {text}"
         if done.asked and (status is None or status < 300):
-            return Away(Reason.SOURCE_UNREACHABLE, said)
-        return Odd(Reason.SOURCE_UNREACHABLE, said, server=self.shown)
+            return Away(Reason.SOURCE_UNREACHABLE, message)
+        return Odd(Reason.SOURCE_UNREACHABLE, message, server=self.shown)
 
     @property
     def shown(self) -> str:

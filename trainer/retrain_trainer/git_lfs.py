@@ -79,12 +79,12 @@ def _configured(git: Git, key: str) -> str:
 
 
 def _unavailable(names: list[str], stderr: str) -> RunFailed:
-    said = without_userinfo(printable(" ".join(stderr.split())))[:400]
+    message = without_userinfo(printable(" ".join(stderr.split())))[:400]
     if DENIED.search(stderr):
-        return _failure(names, f"the server refuses us: {said}", Reason.SOURCE_DENIED)
+        return _failure(names, f"the server refuses us: {message}", Reason.SOURCE_DENIED)
     if NOT_FOUND.search(stderr):
-        return _failure(names, said, Reason.SOURCE_NOT_FOUND)
-    return _failure(names, said, Reason.SOURCE_UNREACHABLE, Away)
+        return _failure(names, message, Reason.SOURCE_NOT_FOUND)
+    return _failure(names, message, Reason.SOURCE_UNREACHABLE, Away)
 
 
 def _failure(

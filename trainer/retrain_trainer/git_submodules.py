@@ -43,8 +43,8 @@ def find_submodules(git: Git) -> Iterator[Submodule]:
     for path in links.keys() & names.keys():
         done = git.attempt("submodule", "--quiet", "init", "--", path)
         if done.returncode != 0:
-            said = " ".join(done.stderr.split())[:300]
-            raise refused(path, f".gitmodules cannot be used: {said}")
+            message = " ".join(done.stderr.split())[:300]
+            raise refused(path, f".gitmodules cannot be used: {message}")
         setting = f"submodule.{names[path]}"
         if git.attempt("config", f"{setting}.update").stdout.strip() != "none":
             url = git.call("config", f"{setting}.url")
@@ -53,11 +53,11 @@ def find_submodules(git: Git) -> Iterator[Submodule]:
 
 def refused(path: str, why: str, failure: RunFailed | None = None) -> RunFailed:
     """The failure for a submodule that cannot be had; ``failure``: where it is git's, that."""
-    said = (
+    message = (
         f"the submodule {printable(path)}: {printable(why)}. If no stage needs it, set"
         " `update = none` for it in .gitmodules"
     )
-    return failure.retold(said) if failure else RunFailed(Reason.SOURCE_NOT_FOUND, said)
+    return failure.retold(message) if failure else RunFailed(Reason.SOURCE_NOT_FOUND, message)
 
 
 def same_host(url: str, other: str) -> bool:

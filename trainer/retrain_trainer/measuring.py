@@ -121,8 +121,8 @@ class ChampionMeter:
 def _kept(version: Version) -> dict[str, float]:
     """Measures of ``version`` by their identity; what makes no sense is left out."""
     try:
-        said = json.loads(version.tags.get(MEASURED, "{}"))
-        found = {str(key): float(value) for key, value in said.items()}
+        message = json.loads(version.tags.get(MEASURED, "{}"))
+        found = {str(key): float(value) for key, value in message.items()}
     except (ValueError, TypeError, AttributeError):
         return {}
     return {key: value for key, value in found.items() if math.isfinite(value)}

@@ -34,8 +34,8 @@ def table_at(path: Path) -> pd.DataFrame:
             parquet = path.suffix == ".parquet" or file.read(4) == b"PAR1"
         return pd.read_parquet(path) if parquet else pd.read_csv(path)
     except (ValueError, OSError, NotImplementedError, ArithmeticError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise NotATableError(f"it is neither CSV nor Parquet: {said}") from error
+        message = " ".join(str(error).split())[:200]
+        raise NotATableError(f"it is neither CSV nor Parquet: {message}") from error
 
 
 def read_table(path: Path, shown: str) -> pd.DataFrame:
@@ -46,8 +46,8 @@ def read_table(path: Path, shown: str) -> pd.DataFrame:
     """
     field = "spec.model.profile.path"
     if not path.is_file():
-        said = f"{field}: there is no file {shown}"
-        raise RunFailed(Reason.INVALID_SPEC, said, "Correct the field, or let a stage write it.")
+        message = f"{field}: there is no file {shown}"
+        raise RunFailed(Reason.INVALID_SPEC, message, "Correct the field, or let a stage write it.")
     try:
         return table_at(path)
     except NotATableError as error:

@@ -113,7 +113,7 @@ class Cluster:
 
     def explained(self, error: ApiException, namespace: str) -> ClusterError:
         """The same in the words of a person who types commands."""
-        said = message_of(error)
+        detail = message_of(error)
         if not error.status:
             # The client's way to tell of a failure of TLS.
             return self._unreachable(error)
@@ -123,11 +123,11 @@ class Cluster:
             )
         if error.status == 403:
             return ClusterError(
-                f"{said}; ask for a role that lets you use TrainingRuns in {namespace}: {RIGHTS}"
+                f"{detail}; ask for a role that lets you use TrainingRuns in {namespace}: {RIGHTS}"
             )
         if error.status == 404:
-            return _not_found(error, said, self.server)
-        text = f"{self.server} answers {error.status}: {said}"
+            return _not_found(error, detail, self.server)
+        text = f"{self.server} answers {error.status}: {detail}"
         if error.status in (410, 429) or error.status >= 500:
             return Unreachable(text)
         return ClusterError(text)
@@ -210,7 +210,7 @@ def _taken(run: Object, namespace: str) -> str:
     )
 
 
-def _not_found(error: ApiException, said: str, server: str) -> ClusterError:
+def _not_found(error: ApiException, detail: str, server: str) -> ClusterError:
     try:
         kind = json.loads(error.body or "")["details"]["kind"]
     except (ValueError, KeyError, TypeError):
@@ -218,8 +218,8 @@ def _not_found(error: ApiException, said: str, server: str) -> ClusterError:
             f"{server} does not know TrainingRuns: install Retrain there, its CRDs first"
         )
     if kind == "namespaces":
-        return ClusterError(f"{said}: create it (kubectl create namespace), or name another (-n)")
-    return NotFound(said)
+        return ClusterError(f"{detail}: create it (kubectl create namespace), or name another (-n)")
+    return NotFound(detail)
 
 
 def _last_words(reason: object) -> str:

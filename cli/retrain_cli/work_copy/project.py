@@ -65,8 +65,8 @@ def copy_project(source: Path, work: Path, known: Path | None) -> WorkCopy:
         place = source.relative_to(top)
         found = uncommitted(tree.repositories, copy, place, tree.mirror)
     except subprocess.CalledProcessError as error:
-        said = " ".join(str(error.stderr).split())[:300]
-        raise RunFailed(Reason.INVALID_SPEC, f"git cannot read {top}: {said}") from error
+        message = " ".join(str(error.stderr).split())[:300]
+        raise RunFailed(Reason.INVALID_SPEC, f"git cannot read {top}: {message}") from error
     except OSError as error:
         raise RunFailed(Reason.INVALID_SPEC, f"{top} cannot be copied: {error}") from error
     return WorkCopy(

@@ -16,8 +16,8 @@ def judge(seen: DataEvidence, spec: Data, known: str | None) -> Verdict:
     now = " ".join(seen.ids)
     shown = _named([f"{path}: {id_}" for path, id_ in zip(spec.paths, seen.ids, strict=False)])
     if known is None:
-        said = "what is there is recorded and not trained; later changes are"
-        return Verdict(Finding.RECORDED, said, shown, now)
+        message = "what is there is recorded and not trained; later changes are"
+        return Verdict(Finding.RECORDED, message, shown, now)
     if known == now:
         return Verdict(Finding.DATA_UNCHANGED, "nothing has changed", shown, known)
     before = known.split(" ")

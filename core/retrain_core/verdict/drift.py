@@ -50,12 +50,12 @@ def judge(seen: DriftEvidence, spec: Drift, known: str | None) -> Verdict:
             Finding.NOT_DRIFTED, f"no column reaches {spec.threshold:g}{listed}", shown, known
         )
     if share < spec.min_share:
-        said = f"share {share:.2g} of drifted columns is below {spec.min_share:g}{listed}"
-        return Verdict(Finding.NOT_DRIFTED, said, shown, known)
+        message = f"share {share:.2g} of drifted columns is below {spec.min_share:g}{listed}"
+        return Verdict(Finding.NOT_DRIFTED, message, shown, known)
     mark = f"{seen.champion} {seen.digest}"
     if mark == known:
-        said = f"a run was started for the same data against version {seen.champion} already"
-        return Verdict(Finding.ALREADY_TRAINED, said, shown, known)
+        message = f"a run was started for the same data against version {seen.champion} already"
+        return Verdict(Finding.ALREADY_TRAINED, message, shown, known)
     evidence = f"{shown}{listed}"
     return Verdict(Finding.DRIFTED, evidence, shown, known, (Cause(evidence, known=mark),))
 
@@ -63,5 +63,5 @@ def judge(seen: DriftEvidence, spec: Drift, known: str | None) -> Verdict:
 def _listed(scores: Sequence[ColumnScore], threshold: float) -> str:
     if not scores:
         return ""
-    said = [f"{one.column} {one.psi or one.outcome}" for one in scores[:_SHOWN]]
-    return f" (PSI from {threshold:g}: {', '.join(said)})"
+    message = [f"{one.column} {one.psi or one.outcome}" for one in scores[:_SHOWN]]
+    return f" (PSI from {threshold:g}: {', '.join(message)})"

@@ -29,6 +29,6 @@ def judge(seen: MetricEvidence, spec: Metric, known: str | None) -> Verdict:
         return Verdict(Finding.WITHIN_THRESHOLD, f"{value:g} is not {side} {limit:g}", shown, None)
     evidence = f"{value:g} is {side} {limit:g}"
     if known == GAVE_UP:
-        said = f"{evidence}; too many runs have failed: none starts until it is good again"
-        return Verdict(Finding.GAVE_UP, said, shown, known)
+        message = f"{evidence}; too many runs have failed: none starts until it is good again"
+        return Verdict(Finding.GAVE_UP, message, shown, known)
     return Verdict(Finding.THRESHOLD_CROSSED, evidence, shown, known, (Cause(evidence),))

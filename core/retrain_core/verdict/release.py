@@ -106,18 +106,18 @@ def judge(seen: ReleaseEvidence, spec: Release, known: str | None) -> Verdict:
     new = [tag for tag, standing in before.standing(seen.tags) if standing == "New"]
     now = before.having(map(tag_print, new), complete=True)
     moved = [tag for tag, standing in before.standing(seen.moved) if standing == "Moved"]
-    said = []
+    message = []
     if new:
-        said.append(f"new: {', '.join(tag.name for tag in new)}")
+        message.append(f"new: {', '.join(tag.name for tag in new)}")
     if moved:
         listed = ", ".join(f"{tag.name} (now {tag.commit[:12]})" for tag in moved)
-        said.append(f"moved to another commit, which is not trained: {listed}")
+        message.append(f"moved to another commit, which is not trained: {listed}")
     if seen.more:
-        said.append(f"{seen.more} more at the next checks")
+        message.append(f"{seen.more} more at the next checks")
     finding = Finding.NEW_TAG if new else Finding.TAG_MOVED if moved else Finding.NO_NEW_TAG
     return Verdict(
         finding,
-        "; ".join(said) or f"no new tag: {shown}",
+        "; ".join(message) or f"no new tag: {shown}",
         shown,
         str(now),
         tuple(_cause(tag, "new tag") for tag in new),
@@ -131,13 +131,15 @@ def _recorded(seen: ReleaseEvidence, spec: Release, before: KnownTags, shown: st
     now = before.having(_split(seen.recorded), complete=seen.complete)
     causes: tuple[Cause, ...] = ()
     if not seen.complete:
-        said = f"{len(now.prints)} of {seen.total} tags are recorded; the rest at the next checks"
+        message = (
+            f"{len(now.prints)} of {seen.total} tags are recorded; the rest at the next checks"
+        )
     elif spec.train_existing == "Latest" and seen.latest is not None:
         causes = (_cause(seen.latest, "the highest tag that was there (trainExisting)"),)
-        said = f"{_count(seen.total)} were there already; {seen.latest.name} is trained"
+        message = f"{_count(seen.total)} were there already; {seen.latest.name} is trained"
     else:
-        said = f"{_count(seen.total)} were there already and are not trained; later ones are"
-    return Verdict(Finding.RECORDED, said, shown, str(now), causes)
+        message = f"{_count(seen.total)} were there already and are not trained; later ones are"
+    return Verdict(Finding.RECORDED, message, shown, str(now), causes)
 
 
 def _cause(tag: Tag, why: str) -> Cause:

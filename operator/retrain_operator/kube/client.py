@@ -173,8 +173,8 @@ class KubeClient:
         decode: Callable[[str], Object] = loads,
     ) -> Object:
         method = _METHODS[verb]
-        said = urlencode({key: value for key, value in (query or {}).items() if value})
-        url = f"{self._config.host}/{path}" + (f"?{said}" if said else "")
+        message = urlencode({key: value for key, value in (query or {}).items() if value})
+        url = f"{self._config.host}/{path}" + (f"?{message}" if message else "")
         began = time.monotonic()
         code = 0
         try:

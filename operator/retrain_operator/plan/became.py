@@ -32,8 +32,8 @@ def became_of_it(trigger: Object, reason: Reason, message: str, result: Result) 
             yield PROMOTED, str(model.promoted), word, why
     if reason is Reason.UP_TO_DATE and trigger.get("type") in _CALL_FOR_TRAINING:
         name = trigger.get("name") or trigger["type"]
-        said = f"trigger {name} called for a training, and {message}. {_REMEDY}"
-        yield EFFECTIVE, "False", NOTHING_NEW, said
+        text = f"trigger {name} called for a training, and {message}. {_REMEDY}"
+        yield EFFECTIVE, "False", NOTHING_NEW, text
 
 
 def warnings(status: Object) -> Iterator[Object]:

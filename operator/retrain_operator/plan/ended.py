@@ -36,12 +36,12 @@ def mark(run: Object) -> Object:
     """What says in the metadata of ``run``, which has ended, how and when it did."""
     status = run["status"]
     succeeded = objects.any_condition(run, "Succeeded") or {}
-    said = {
+    message = {
         "name": objects.name(run),
         "reason": succeeded.get("reason", ""),
         "time": status["completionTime"],
     }
-    return {"metadata": {"annotations": {names.ENDED_ANNOTATION: json.dumps(said)}}}
+    return {"metadata": {"annotations": {names.ENDED_ANNOTATION: json.dumps(message)}}}
 
 
 def is_marked(run: Object) -> bool:
@@ -58,11 +58,11 @@ def ended_before(run: Object) -> Ended | None:
     Raises:
         ValueError: the mark cannot be read; in words for the status.
     """
-    said = objects.annotations(run).get(names.ENDED_ANNOTATION)
-    if said is None:
+    message = objects.annotations(run).get(names.ENDED_ANNOTATION)
+    if message is None:
         return None
     try:
-        found = _Mark.model_validate_json(said)
+        found = _Mark.model_validate_json(message)
         if found.name != objects.name(run):
             return None
         return Ended(Reason(found.reason), found.time)
@@ -79,14 +79,14 @@ def restored(s: Situation) -> Plan | None:
     try:
         ended = ended_before(run)
     except ValueError as error:
-        said = f"{error}, and it may say that the run has ended: {again}"
-        return Plan(status=final(s, Reason.INVALID_SPEC, said))
+        message = f"{error}, and it may say that the run has ended: {again}"
+        return Plan(status=final(s, Reason.INVALID_SPEC, message))
     if ended is None:
         return None
     time = min(ended.time, s.now)
-    said = (
+    message = (
         f"it ended as {ended.reason} at {timestamp(time)}, as annotation {names.ENDED_ANNOTATION}"
         " says. All else is lost with its status, as in a restored backup or a copied manifest,"
         f" and nothing is trained again: {again}"
     )
-    return Plan(status={**final(s, ended.reason, said), "completionTime": timestamp(time)})
+    return Plan(status={**final(s, ended.reason, message), "completionTime": timestamp(time)})

@@ -45,7 +45,7 @@ def ending_of(seen: Observed) -> Ending:
         return _completed(seen)
     failed = objects.condition(job, "Failed")
     assert failed is not None
-    said = failed.get("message", "")
+    detail = failed.get("message", "")
     if failed.get("reason") == "DeadlineExceeded":
         seconds = job["spec"].get("activeDeadlineSeconds")
         result = _last_result(seen)
@@ -54,7 +54,8 @@ def ending_of(seen: Observed) -> Ending:
         if (ending := failure_of(pod)) is not None:
             return ending
     return Ending(
-        Reason.CONTAINER_FAILED, f"the Job failed and its pods are gone: {failed['reason']}: {said}"
+        Reason.CONTAINER_FAILED,
+        f"the Job failed and its pods are gone: {failed['reason']}: {detail}",
     )
 
 
@@ -69,8 +70,8 @@ def failure_of(pod: Object) -> Ending | None:
     status = pod.get("status") or {}
     if status.get("phase") != "Failed":
         return None
-    said = ": ".join(filter(None, (status.get("reason"), status.get("message"))))
-    return Ending(Reason.CONTAINER_FAILED, f"pod {objects.name(pod)} failed: {said or 'no word'}")
+    detail = ": ".join(filter(None, (status.get("reason"), status.get("message"))))
+    return Ending(Reason.CONTAINER_FAILED, f"pod {objects.name(pod)} failed: {detail or 'no word'}")
 
 
 def disruption_of(pod: Object) -> str | None:
@@ -92,8 +93,8 @@ def _completed(seen: Observed) -> Ending:
             return Ending(result.reason, result.message, result)
     url = (seen.status.get("mlflow") or {}).get("url")
     see = f": see its MLflow run, {url}" if url else ""
-    said = first_cut_short(seen.pods, names.TRAIN_CONTAINER) or f"what it reported is lost{see}"
-    return Ending(Reason.RESULT_UNAVAILABLE, f"the training ended well, but {said}")
+    detail = first_cut_short(seen.pods, names.TRAIN_CONTAINER) or f"what it reported is lost{see}"
+    return Ending(Reason.RESULT_UNAVAILABLE, f"the training ended well, but {detail}")
 
 
 def _last_result(seen: Observed) -> Result | None:

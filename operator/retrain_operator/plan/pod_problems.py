@@ -70,12 +70,12 @@ def lost_with_its_node(seen: Observed, now: datetime) -> PodProblem | None:
     # deletionTimestamp is when the grace period ends.
     due = objects.moment(pod["metadata"].get("deletionTimestamp"))
     if due is not None and now - due >= NODE_EXPECTED:
-        said = f"pod {objects.name(pod)} should have ended, but node {node} does not say so"
+        text = f"pod {objects.name(pod)} should have ended, but node {node} does not say so"
     elif _marked_not_ready(pod):
-        said = f"node {node}, on which pod {objects.name(pod)} runs, no longer reports"
+        text = f"node {node}, on which pod {objects.name(pod)} runs, no longer reports"
     else:
         return None
-    return PodProblem(Reason.NODE_LOST, said)
+    return PodProblem(Reason.NODE_LOST, text)
 
 
 def subject_of_events(seen: Observed, now: datetime) -> Object | None:
@@ -181,13 +181,13 @@ def _without_pod(seen: Observed, now: datetime) -> PodProblem | None:
     ]
     if not refused:
         return None
-    said = str(refused[-1].get("message", ""))
-    return PodProblem(reason_of_refusal(said), f"no pod can be created: {said}")
+    text = str(refused[-1].get("message", ""))
+    return PodProblem(reason_of_refusal(text), f"no pod can be created: {text}")
 
 
-def reason_of_refusal(said: str) -> Reason:
+def reason_of_refusal(message: str) -> Reason:
     """Why the API server refused to create a Job or a pod, by its own words."""
-    return Reason.QUOTA_EXCEEDED if "exceeded quota" in said else Reason.POD_REFUSED
+    return Reason.QUOTA_EXCEEDED if "exceeded quota" in message else Reason.POD_REFUSED
 
 
 def _last_seen(event: Object) -> datetime:
@@ -201,9 +201,9 @@ def _unscheduled(pod: Object) -> PodProblem | None:
     found = objects.any_condition(pod, "PodScheduled")
     if found is None or found["status"] != "False" or found.get("reason") != "Unschedulable":
         return None
-    said = str(found.get("message", ""))
-    return volumes.unscheduled(said) or PodProblem(
-        Reason.UNSCHEDULABLE, f"no node takes the pod: {said}"
+    text = str(found.get("message", ""))
+    return volumes.unscheduled(text) or PodProblem(
+        Reason.UNSCHEDULABLE, f"no node takes the pod: {text}"
     )
 
 
@@ -216,19 +216,19 @@ def _waiting(pod: Object) -> PodProblem | None:
     for container in (names.SOURCE_CONTAINER, names.TRAIN_CONTAINER):
         status = container_status(pod, container) or {}
         waiting = (status.get("state") or {}).get("waiting") or {}
-        why, said = waiting.get("reason"), waiting.get("message", "")
+        why, text = waiting.get("reason"), waiting.get("message", "")
         if why in _PULL:
             image = status.get("image") or "its image"
             return PodProblem(
                 Reason.IMAGE_PULL_FAILED,
-                f"image {image} cannot be pulled: {why}: {said}",
+                f"image {image} cannot be pulled: {why}: {text}",
                 needs_action=True,
             )
         if why in _CONFIG:
-            message = f"container {container} cannot be made: {said}"
+            message = f"container {container} cannot be made: {text}"
             return PodProblem(Reason.CONFIG_MISSING, message, needs_action=True)
         if why in _CREATE:
-            message = f"container {container} cannot be started: {why}: {said}"
+            message = f"container {container} cannot be started: {why}: {text}"
             return PodProblem(Reason.CONTAINER_FAILED, message, needs_action=True)
     return None
 
@@ -237,9 +237,9 @@ def _held_up(pod: Object, events: Sequence[Object]) -> PodProblem | None:
     if not _is_creating(pod):
         return None
     last = events[-1] if events else {}
-    said = str(last.get("message", ""))
+    text = str(last.get("message", ""))
     if last.get("reason") == "FailedCreatePodSandBox":
-        return PodProblem(Reason.CONTAINER_FAILED, f"the pod waits: {said}")
+        return PodProblem(Reason.CONTAINER_FAILED, f"the pod waits: {text}")
     # What was missing for a moment, before the image was pulled, is not now.
     newest = list(takewhile(lambda event: event.get("reason") in volumes.EVENTS, reversed(events)))
     return volumes.not_mounted([str(event.get("message", "")) for event in newest])

@@ -36,12 +36,12 @@ _CARRIED = (
 
 def ongoing(situation: Situation, reason: Activity | Reason, message: str) -> Status:
     """The status of a run that has not ended; ``reason`` may name what hinders it."""
-    said = sentence(message)
+    detail = sentence(message)
     return _status(
         situation,
         [
-            _condition(situation, "Succeeded", "Unknown", reason, said),
-            _condition(situation, "Reconciling", "True", reason, said),
+            _condition(situation, "Succeeded", "Unknown", reason, detail),
+            _condition(situation, "Reconciling", "True", reason, detail),
         ],
     )
 
@@ -55,14 +55,14 @@ def final(
     remedy = own or outcome.remedy
     if result is not None:
         result = _of_training(situation, result)
-    said = sentence(message, MAX_MESSAGE - len(remedy) - 1)
+    detail = sentence(message, MAX_MESSAGE - len(remedy) - 1)
     if not outcome.succeeded:
-        said = f"{said} {remedy}".strip()
+        detail = f"{detail} {remedy}".strip()
     conditions = [
-        _condition(situation, "Succeeded", str(outcome.succeeded), reason, said),
+        _condition(situation, "Succeeded", str(outcome.succeeded), reason, detail),
     ]
     if not outcome.succeeded:
-        conditions.append(_condition(situation, "Stalled", "True", reason, said))
+        conditions.append(_condition(situation, "Stalled", "True", reason, detail))
     status = _status(situation, conditions)
     if result is not None and outcome.succeeded:
         conditions += [
@@ -97,9 +97,9 @@ def cut_short(pod: Object, container: str) -> str | None:
     status = pod.get("status") or {}
     every = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     part = POD_BYTES // max(len(every), 1)
-    said = (terminated(pod, container) or {}).get("message") or ""
+    detail = (terminated(pod, container) or {}).get("message") or ""
     # What is cut within a character has less of it.
-    if part >= BUDGET or len(said.encode()) < part - 3:
+    if part >= BUDGET or len(detail.encode()) < part - 3:
         return None
     return (
         f"the report of pod {objects.name(pod)} was cut: of each of its {len(every)} containers the"
@@ -142,12 +142,12 @@ def generation(situation: Situation) -> int:
 def _trigger(run: Object) -> Object:
     """What started ``run``, by the word of its annotation, which a user too may have written."""
     try:
-        said = RunTrigger.model_validate_json(
+        detail = RunTrigger.model_validate_json(
             objects.annotations(run).get(names.TRIGGERED_BY_ANNOTATION, "")
         )
     except ValidationError:
         return {"type": "Manual"}
-    return said.model_dump(by_alias=True, exclude_none=True)
+    return detail.model_dump(by_alias=True, exclude_none=True)
 
 
 def _of_job(situation: Situation) -> Status:

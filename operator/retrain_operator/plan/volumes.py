@@ -22,13 +22,13 @@ _CONFIG_MISSING = re.compile(
 _IN_USE = "Multi-Attach error"
 
 
-def unscheduled(said: str) -> PodProblem | None:
-    """What of the scheduler's ``said`` is about volumes; None: nothing, room is what lacks."""
-    if _CLAIM_MISSING.search(said):
-        return _problem(Reason.CONFIG_MISSING, said, needs_action=True)
-    if _UNBOUND.search(said):
-        return _problem(Reason.VOLUME_UNAVAILABLE, said, needs_action=True)
-    return _problem(Reason.VOLUME_UNAVAILABLE, said) if _ELSEWHERE.search(said) else None
+def unscheduled(message: str) -> PodProblem | None:
+    """What of the scheduler's ``message`` is about volumes; None: nothing, room is what lacks."""
+    if _CLAIM_MISSING.search(message):
+        return _problem(Reason.CONFIG_MISSING, message, needs_action=True)
+    if _UNBOUND.search(message):
+        return _problem(Reason.VOLUME_UNAVAILABLE, message, needs_action=True)
+    return _problem(Reason.VOLUME_UNAVAILABLE, message) if _ELSEWHERE.search(message) else None
 
 
 def not_mounted(messages: Sequence[str]) -> PodProblem | None:
@@ -36,13 +36,13 @@ def not_mounted(messages: Sequence[str]) -> PodProblem | None:
 
     The kubelet says from time to time that it still waits, but not what for.
     """
-    for said in messages:
-        if _CONFIG_MISSING.search(said):
-            return _problem(Reason.CONFIG_MISSING, said, needs_action=True)
-        if _IN_USE in said:
-            return _problem(Reason.VOLUME_UNAVAILABLE, said)
+    for message in messages:
+        if _CONFIG_MISSING.search(message):
+            return _problem(Reason.CONFIG_MISSING, message, needs_action=True)
+        if _IN_USE in message:
+            return _problem(Reason.VOLUME_UNAVAILABLE, message)
     return _problem(Reason.VOLUME_UNAVAILABLE, messages[0]) if messages else None
 
 
-def _problem(reason: Reason, said: str, *, needs_action: bool = False) -> PodProblem:
-    return PodProblem(reason, f"the pod waits: {said}", needs_action)
+def _problem(reason: Reason, message: str, *, needs_action: bool = False) -> PodProblem:
+    return PodProblem(reason, f"the pod waits: {message}", needs_action)

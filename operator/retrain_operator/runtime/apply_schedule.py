@@ -76,8 +76,8 @@ async def _do(
             except AlreadyExists:
                 # Ours from before a crash, or somebody's: the next look will tell.
                 return
-            said = json.loads(objects.annotations(body)[names.TRIGGERED_BY_ANNOTATION])
-            note = f"{objects.name(body)}: trigger {said['name']}: {said['evidence']}"
+            message = json.loads(objects.annotations(body)[names.TRIGGERED_BY_ANNOTATION])
+            note = f"{objects.name(body)}: trigger {message['name']}: {message['evidence']}"
             event = EventToSend("RunStarted", note)
             await send_event(RETRAIN_SCHEDULE, seen.schedule, event, client)
         case Apply(kind, None, body):

@@ -135,8 +135,8 @@ class Elector:
             except Conflict:
                 continue
             except (ApiError, TimeoutError) as error:
-                said = "cannot release %s, which runs out by itself: %s"
-                logger.warning(said, self._name, _words(error))
+                message = "cannot release %s, which runs out by itself: %s"
+                logger.warning(message, self._name, _words(error))
                 return
 
     @property

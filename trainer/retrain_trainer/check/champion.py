@@ -46,11 +46,11 @@ def find_champion(run: TrainingRunSpec, tracking_uri: str | None) -> Champion:
     alias = run.model.promotion.alias if run.model.promotion else DEFAULT_ALIAS
     number = registry.holder(alias)
     if number is None:
-        said = f"no version of {run.model.name} has the alias {alias}"
-        raise NotSeen(Finding.NO_CHAMPION, said)
+        message = f"no version of {run.model.name} has the alias {alias}"
+        raise NotSeen(Finding.NO_CHAMPION, message)
     run_id = registry.get(number).training_run
     text = read_artifact(client, tracking_uri, run_id, PROFILE) if run_id else None
     if run_id is None or text is None:
-        said = f"version {number} of {run.model.name} has no profile of its training data"
-        raise NotSeen(Finding.NO_PROFILE, said)
+        message = f"version {number} of {run.model.name} has no profile of its training data"
+        raise NotSeen(Finding.NO_PROFILE, message)
     return Champion(client, tracking_uri, number, run_id, parse_reference(text, number))

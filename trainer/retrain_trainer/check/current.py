@@ -108,8 +108,8 @@ def _get(url: str, target: Path) -> None:
     except http.TooMuch as error:
         raise RunFailed(Reason.STORE_UNREACHABLE, str(error)) from error
     except requests.RequestException as error:
-        said = f"{shown} cannot be reached: {http.cause(error)}"
-        raise RunFailed(Reason.STORE_UNREACHABLE, said) from error
+        message = f"{shown} cannot be reached: {http.cause(error)}"
+        raise RunFailed(Reason.STORE_UNREACHABLE, message) from error
 
 
 def _heed(status: int, shown: str) -> None:

@@ -33,8 +33,10 @@ def look(spec: Data, context: CheckContext, repository: Repository, fits: Fits) 
             imports.append(number)
     seen = DataEvidence(ids=ids, imports=imports)
     if not fits(seen):
-        said = f"{len(ids)} paths do not fit into the report: name their folder, or fewer triggers"
-        raise NotSeen(Finding.CHECK_FAILED, said)
+        message = (
+            f"{len(ids)} paths do not fit into the report: name their folder, or fewer triggers"
+        )
+        raise NotSeen(Finding.CHECK_FAILED, message)
     return seen
 
 

@@ -40,8 +40,8 @@ def look(
     current = read_current(spec.current, context, repository)
     rows = len(current.table)
     if rows < spec.min_rows:
-        said = f"{rows} rows of today's data, where drift.minRows is {spec.min_rows}"
-        raise NotSeen(Finding.TOO_FEW_ROWS, said)
+        message = f"{rows} rows of today's data, where drift.minRows is {spec.min_rows}"
+        raise NotSeen(Finding.TOO_FEW_ROWS, message)
     columns = _columns(current, held.reference, spec, context)
     judged = [one for one in columns if one.is_judged]
     drifted = [one for one in judged if one.has_drifted(spec.threshold)]
@@ -130,8 +130,8 @@ def _record(
         context.report.warn(f"the scores are not recorded: {failure.message}")
     except Exception as error:
         # Of its store of artifacts MLflow passes on whatever that raises.
-        said = " ".join(str(error).split())[:300]
-        context.report.warn(f"the scores are not recorded: {Reason.INTERNAL_ERROR}: {said}")
+        message = " ".join(str(error).split())[:300]
+        context.report.warn(f"the scores are not recorded: {Reason.INTERNAL_ERROR}: {message}")
 
 
 def _text(one: Compared) -> str:

@@ -28,15 +28,17 @@ def look(spec: Metric, secret: Mapping[str, str]) -> MetricEvidence:
     status, content = _answer(prometheus.url, prometheus.query, secret)
     shown = http.shown(prometheus.url)
     if status in (401, 403):
-        said = "" if secret else f", and {_no_credentials(spec)}"
-        raise NotSeen(Finding.METRICS_DENIED, f"{shown} answers {status}{said}")
+        message = "" if secret else f", and {_no_credentials(spec)}"
+        raise NotSeen(Finding.METRICS_DENIED, f"{shown} answers {status}{message}")
     answer = _parsed(content)
     told = str(answer.get("error", "")) if answer else ""
     if status in (400, 422) and told:
         raise NotSeen(Finding.QUERY_REFUSED, told)
     if answer is None or status != 200 or answer.get("status") != "success":
-        said = f"{shown} answers {status}" + (f": {told}" if told else ", not as Prometheus does")
-        raise NotSeen(Finding.METRICS_UNREACHABLE, said)
+        message = f"{shown} answers {status}" + (
+            f": {told}" if told else ", not as Prometheus does"
+        )
+        raise NotSeen(Finding.METRICS_UNREACHABLE, message)
     value = _value(answer.get("data"))
     if not math.isfinite(value):
         raise NotSeen(Finding.NOT_A_NUMBER, f"the value is {value}")
@@ -65,8 +67,8 @@ def _answer(url: str, query: str, secret: Mapping[str, str]) -> tuple[int, bytes
     except http.TooMuch as error:
         raise NotSeen(Finding.METRICS_UNREACHABLE, str(error)) from error
     except (requests.RequestException, ValueError) as error:
-        said = f"{http.shown(url)} cannot be reached: {http.cause(error)}"
-        raise NotSeen(Finding.METRICS_UNREACHABLE, said) from error
+        message = f"{http.shown(url)} cannot be reached: {http.cause(error)}"
+        raise NotSeen(Finding.METRICS_UNREACHABLE, message) from error
 
 
 def _parsed(content: bytes) -> dict[str, Any] | None:
@@ -83,8 +85,8 @@ def _value(data: Any) -> float:
         if kind == "scalar":
             return float(result[1])
         if kind != "vector":
-            said = f"the result is a {kind}, where one value is needed"
-            raise NotSeen(Finding.QUERY_REFUSED, said)
+            message = f"the result is a {kind}, where one value is needed"
+            raise NotSeen(Finding.QUERY_REFUSED, message)
         if not result:
             raise NotSeen(Finding.NO_SERIES, "the query has no result")
         if len(result) > 1:

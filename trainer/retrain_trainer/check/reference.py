@@ -64,9 +64,9 @@ def parse_reference(text: str, champion: int) -> Reference:
         found = Reference.model_validate_json(text)
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"]))
-        said = f"the profile of version {champion} cannot be read, at {where or 'its beginning'}"
-        raise NotSeen(Finding.NO_PROFILE, said) from None
+        message = f"the profile of version {champion} cannot be read, at {where or 'its beginning'}"
+        raise NotSeen(Finding.NO_PROFILE, message) from None
     if found.version != VERSION:
-        said = f"the profile of version {champion} is of another Retrain ({found.version})"
-        raise NotSeen(Finding.NO_PROFILE, said)
+        message = f"the profile of version {champion} is of another Retrain ({found.version})"
+        raise NotSeen(Finding.NO_PROFILE, message)
     return found

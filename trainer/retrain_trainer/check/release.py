@@ -35,8 +35,10 @@ def look(spec: Release, known: str | None, context: CheckContext, fits: Fits) ->
     # Those that were deleted since stay known.
     ever = len({*before.prints, *map(tag_print, tags)})
     if ever > MAX_KNOWN_TAGS:
-        said = f"{ever} tags have matched {spec.tag_pattern}: at most {MAX_KNOWN_TAGS} can be known"
-        raise NotSeen(Finding.TOO_MANY_TAGS, said)
+        message = (
+            f"{ever} tags have matched {spec.tag_pattern}: at most {MAX_KNOWN_TAGS} can be known"
+        )
+        raise NotSeen(Finding.TOO_MANY_TAGS, message)
     return evidence(tags, before, spec, fits)
 
 
@@ -53,8 +55,8 @@ def evidence(tags: Sequence[Tag], known: KnownTags, spec: Release, fits: Fits) -
         # For people only, and its name may be long.
         found = _filled(tags, None, known, fits)
     if found is None:
-        said = "the new tags do not fit into the report: use shorter names or fewer triggers"
-        raise NotSeen(Finding.CHECK_FAILED, said)
+        message = "the new tags do not fit into the report: use shorter names or fewer triggers"
+        raise NotSeen(Finding.CHECK_FAILED, message)
     return found
 
 

@@ -73,8 +73,8 @@ class Looks:
                 seen = self._look(trigger, lambda part: size(made(part)) <= most)
             evidence = made(seen)
         except BudgetExceeded:
-            said = f"took longer than {seconds:.0f} s, its share of the check's time"
-            evidence = cannot(Finding.LOOK_TIMED_OUT, said)
+            text = f"took longer than {seconds:.0f} s, its share of the check's time"
+            evidence = cannot(Finding.LOOK_TIMED_OUT, text)
         except RunFailed as failure:
             evidence = cannot(failure.reason, failure.message)
         except NotSeen as failure:
@@ -93,13 +93,13 @@ class Looks:
 
     def not_yet(self, trigger: Trigger) -> Evidence:
         """What is to be said if it never comes to a look."""
-        said = "the check ended before: this look, or the one before it, took too much"
-        return self._unseen(trigger, Finding.CHECK_FAILED, said)
+        text = "the check ended before: this look, or the one before it, took too much"
+        return self._unseen(trigger, Finding.CHECK_FAILED, text)
 
     def _unseen(self, trigger: Trigger, reason: str, message: str) -> Evidence:
         digest = about(trigger, self._context.run)
-        said = self._context.redact(message)
-        return fit.unseen(trigger.name, digest, reason, said, self._room)
+        text = self._context.redact(message)
+        return fit.unseen(trigger.name, digest, reason, text, self._room)
 
     def _look(self, trigger: Trigger, fits: fit.Fits) -> Any:
         context = self._context

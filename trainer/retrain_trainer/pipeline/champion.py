@@ -73,8 +73,8 @@ def lasting_failures_not_comparable() -> Iterator[None]:
             raise
         raise NotComparableError(failure.message) from failure
     except (DvcException, OSError, ValueError) as error:
-        said = " ".join(str(error).split())[:300]
-        raise NotComparableError(f"{type(error).__name__}: {said}") from error
+        message = " ".join(str(error).split())[:300]
+        raise NotComparableError(f"{type(error).__name__}: {message}") from error
 
 
 @lasting_failures_not_comparable()

@@ -36,5 +36,5 @@ def download(url: str, target: Path, remote: Remote) -> None:
             raise failure from error
         if any(isinstance(cause, FileNotFoundError) for cause in causes(error)):
             raise FileNotFoundError(url) from error
-        said = " ".join(str(error).split())[:300] or repr(error)
-        raise RunFailed(Reason.STORE_UNREACHABLE, f"{url} cannot be read: {said}") from error
+        message = " ".join(str(error).split())[:300] or repr(error)
+        raise RunFailed(Reason.STORE_UNREACHABLE, f"{url} cannot be read: {message}") from error

@@ -111,6 +111,6 @@ def _with(project: Project, name: str, use: Callable[[FileSystem, str], Answer])
         failure = store_failure(error, url)
         if failure is None and isinstance(error, (FileNotFoundError, NotADirectoryError)):
             raise
-        said = " ".join(str(error).split())[:300] or repr(error)
-        text = f"{url} cannot be used: {said}"
+        message = " ".join(str(error).split())[:300] or repr(error)
+        text = f"{url} cannot be used: {message}"
         raise failure or unknown_failure(error, text) from error

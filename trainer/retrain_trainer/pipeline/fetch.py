@@ -121,8 +121,8 @@ def _fetch_from(project: Project, name: str, outs: list[Output]) -> RunFailed | 
             changed += _pull(project, name, inside - wanted)
         trouble = trouble_in(errors, project.url(name))
         if changed and trouble is None:
-            said = f"has other bytes under {changed[0]} than its MD5 says"
-            trouble = RunFailed(Reason.DATA_MISSING, f"{project.url(name)} {said}")
+            message = f"has other bytes under {changed[0]} than its MD5 says"
+            trouble = RunFailed(Reason.DATA_MISSING, f"{project.url(name)} {message}")
     except Exception as error:
         trouble = store_failure(error, project.url(name))
     if trouble is not None and trouble.reason is Reason.NO_SPACE_LEFT:
@@ -160,9 +160,9 @@ def _fetch_import(project: Project, out: Output) -> RunFailed | None:
     try:
         project.repo.fetch([out.stage.addressing])
     except Exception as error:
-        said = " ".join(str(error).split())[:300] or repr(error)
+        message = " ".join(str(error).split())[:300] or repr(error)
         upstream = str(out.stage.deps[0])
         return store_failure(error, upstream) or RunFailed(
-            Reason.DATA_MISSING, f"its upstream {upstream} cannot be read: {said}"
+            Reason.DATA_MISSING, f"its upstream {upstream} cannot be read: {message}"
         )
     return None

@@ -73,11 +73,12 @@ def _failure(stage: Stage, error: Exception) -> RunFailed:
     upstream = without_userinfo(str(stage.deps[0]))
     lacking = [cause for cause in causes(error) if isinstance(cause, ImportError)]
     if lacking:
-        said = f"it needs the Python package {package_of(lacking[-1])}, which is not installed"
-        return RunFailed(Reason.DATA_MISSING, f"{stage.addressing}: {said} beside Retrain")
+        message = f"it needs the Python package {package_of(lacking[-1])}, which is not installed"
+        return RunFailed(Reason.DATA_MISSING, f"{stage.addressing}: {message} beside Retrain")
     if known := store_failure(error, upstream):
         return known
-    said = " ".join(str(list(causes(error))[-1]).split())[:300] or repr(error)
+    message = " ".join(str(list(causes(error))[-1]).split())[:300] or repr(error)
     return RunFailed(
-        Reason.DATA_MISSING, f"{stage.addressing}: its upstream {upstream} cannot be read: {said}"
+        Reason.DATA_MISSING,
+        f"{stage.addressing}: its upstream {upstream} cannot be read: {message}",
     )

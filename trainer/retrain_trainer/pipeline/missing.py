@@ -24,9 +24,9 @@ def missing(
     names = ", ".join(sorted(project.relative(out.fs_path) for out in outs))
     asked = list(dict.fromkeys(name for out in outs for name in routes[out]))
     asked = [name for name in asked if name not in project.stores.near]
-    said = [_answer(project, name) for name in asked if name not in troubles]
-    said += [failure.message for failure in troubles.values()]
-    where = "; ".join(said) or "no DVC remote is configured"
+    text = [_answer(project, name) for name in asked if name not in troubles]
+    text += [failure.message for failure in troubles.values()]
+    where = "; ".join(text) or "no DVC remote is configured"
     decisive = _decisive(list(troubles.values()))
     message = f"missing data: {names} ({where})"
     if decisive is not None:

@@ -237,8 +237,8 @@ def _home(files: Mapping[str, Any], key: str, field: str) -> tuple[str, str]:
         return homes[0], key
     if homes:
         choices = ", ".join(f"{name}:{key}" for name in homes)
-        said = f"{field}.{key}: several files have it: {choices}"
-        raise RunFailed(Reason.INVALID_SPEC, said, WHERE)
+        message = f"{field}.{key}: several files have it: {choices}"
+        raise RunFailed(Reason.INVALID_SPEC, message, WHERE)
     known = [leaf for content in files.values() for leaf, _ in flattened(content)]
     close = difflib.get_close_matches(key, known, 3)
     hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known[:20])}"

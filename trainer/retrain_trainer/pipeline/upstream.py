@@ -59,10 +59,10 @@ def _failure(stage: Stage, shown: str, error: Exception) -> RunFailed:
     known = store_failure(error, shown)
     if known is not None:
         return known
-    said = " ".join(str(error).split())[:200] or type(error).__name__
+    message = " ".join(str(error).split())[:200] or type(error).__name__
     lost = any(isinstance(cause, (FileNotFoundError, DvcException)) for cause in causes(error))
     reason = Reason.DATA_MISSING if lost else Reason.STORE_UNREACHABLE
-    return RunFailed(reason, f"{stage.addressing}: its upstream {shown} cannot be read: {said}")
+    return RunFailed(reason, f"{stage.addressing}: its upstream {shown} cannot be read: {message}")
 
 
 def _in_repository(dep: Any) -> str:

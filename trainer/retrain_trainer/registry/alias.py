@@ -39,8 +39,10 @@ class AliasRecord:
     def of(cls, model: Model, alias: str) -> "AliasRecord":
         """What the tag of ``model`` says; nothing where it makes no sense."""
         try:
-            said = json.loads(model.tags[key(alias)])
-            found = cls(said["sequence"], said["from"], said["to"], said["done"], said["by"])
+            message = json.loads(model.tags[key(alias)])
+            found = cls(
+                message["sequence"], message["from"], message["to"], message["done"], message["by"]
+            )
         except (KeyError, ValueError, TypeError):
             return cls()
         whole = (found.sequence, found.by, found.before or 0, found.to or 0)

@@ -73,8 +73,8 @@ class Version:
     @property
     def record(self) -> str | None:
         """Digest of its record, if it has one."""
-        said = self.tags.get(RECORD, "")
-        return said if _DIGEST.fullmatch(said) else None
+        message = self.tags.get(RECORD, "")
+        return message if _DIGEST.fullmatch(message) else None
 
     @property
     def duplicate(self) -> bool:

@@ -168,8 +168,8 @@ def values_of(field: str) -> Iterator[None]:
     except MlflowException as error:
         if error.error_code != "INVALID_PARAMETER_VALUE":
             raise
-        said = " ".join(str(error).split())[:300]
-        raise RunFailed(Reason.INVALID_SPEC, f"{field}: MLflow refuses it: {said}") from error
+        message = " ".join(str(error).split())[:300]
+        raise RunFailed(Reason.INVALID_SPEC, f"{field}: MLflow refuses it: {message}") from error
 
 
 def _impatient() -> AbstractContextManager[None]:

@@ -81,8 +81,8 @@ def tracking_failure(error: MlflowException, tracking_uri: str) -> RunFailed:
             f" --allowed-hosts including {host}",
         )
     if "must be in the 'active' state" in text:
-        said = f"the MLflow run of this training was deleted in {uri}"
-        return RunFailed(Reason.TRACKING_DENIED, said, _RESTORE)
+        message = f"the MLflow run of this training was deleted in {uri}"
+        return RunFailed(Reason.TRACKING_DENIED, message, _RESTORE)
     # An answer that refuses is false.
     sent = answer.headers if answer is not None else {}
     headers = {name.lower(): value for name, value in sent.items()}
@@ -92,14 +92,14 @@ def tracking_failure(error: MlflowException, tracking_uri: str) -> RunFailed:
     if code in _UNREACHABLE or passing or kind is Refusal.UNREACHABLE:
         return Away(Reason.TRACKING_UNREACHABLE, f"{uri} cannot be reached: {_cause(text)}")
     if kind is Refusal.ODD:
-        said = f"{uri} {kind.value}: {_cause(text)}"
-        return Odd(Reason.TRACKING_UNREACHABLE, said, server=uri)
+        message = f"{uri} {kind.value}: {_cause(text)}"
+        return Odd(Reason.TRACKING_UNREACHABLE, message, server=uri)
     if _is_no_mlflow(error, status):
-        said = f"{uri} is no MLflow tracking server: {text[:300]}"
-        return Odd(Reason.TRACKING_UNREACHABLE, said, _NO_MLFLOW, server=uri)
+        message = f"{uri} is no MLflow tracking server: {text[:300]}"
+        return Odd(Reason.TRACKING_UNREACHABLE, message, _NO_MLFLOW, server=uri)
     if code in _GONE:
-        said = f"{uri} does not have what the run needs: {text[:300]}"
-        return RunFailed(Reason.TRACKING_DENIED, said, _RESTORE)
+        message = f"{uri} does not have what the run needs: {text[:300]}"
+        return RunFailed(Reason.TRACKING_DENIED, message, _RESTORE)
     return RunFailed(Reason.INTERNAL_ERROR, f"{uri}: {text[:500]}")
 
 

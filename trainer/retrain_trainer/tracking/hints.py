@@ -28,7 +28,7 @@ _TWICE = (
     "MLflow keeps the first value of a parameter: log each set of values in a run of its own, with"
     " mlflow.start_run()"
 )
-_SAID = {
+_HINTS_BY_MESSAGE = {
     r"KeyError: '?MLFLOW_RUN_ID": _NO_RUN_ID,
     r"filesystem tracking backend": _FOLDER,
     r"Run with id=\S+ not found|Run '\w+' not found": _ELSEWHERE,
@@ -43,9 +43,11 @@ _READS_RUN_ID = re.compile(r"MLFLOW_RUN_ID")
 _CREATES_RUN = re.compile(r"\.create_run\(")
 
 
-def failure_hint(said: str) -> str | None:
+def failure_hint(message: str) -> str | None:
     """What to change in code that has failed with these last words, if MLflow is the reason."""
-    return next((hint for pattern, hint in _SAID.items() if re.search(pattern, said)), None)
+    return next(
+        (hint for pattern, hint in _HINTS_BY_MESSAGE.items() if re.search(pattern, message)), None
+    )
 
 
 def advised(failure: RunFailed) -> RunFailed:

@@ -48,12 +48,12 @@ def wanted_check(s: Situation, states: States) -> Object | None:
 
 def told_of_size(states: States) -> States:
     """``states``, of which those that no check is told say so."""
-    said = {
+    message = {
         "reason": str(Finding.TOO_MANY_TAGS),
         "message": "a check has no room for the tags that are known of it beside those of the"
         " triggers before it: narrow tagPattern, or move it to another RetrainSchedule",
     }
-    return states | {name: states[name].model_copy(update=said) for name in _too_large(states)}
+    return states | {name: states[name].model_copy(update=message) for name in _too_large(states)}
 
 
 def _too_large(states: States) -> set[str]:
@@ -84,8 +84,8 @@ def last_check(s: Situation) -> LastCheck | None:
     if new := unread(s.seen.schedule, s.seen.checks):
         time, name = _place(new[-1])
         return LastCheck.model_validate({"name": name, "time": time})
-    said = s.seen.status.get("lastCheck")
-    return LastCheck.model_validate(said, extra="allow") if said else None
+    message = s.seen.status.get("lastCheck")
+    return LastCheck.model_validate(message, extra="allow") if message else None
 
 
 def read(s: Situation, states: States) -> States:
@@ -107,11 +107,11 @@ def read(s: Situation, states: States) -> States:
 
 def _untold(state: TriggerStatus, check: Check) -> TriggerStatus:
     """``state`` after a check whose report had no room for it."""
-    said = (
+    message = (
         f"the report of check {objects.name(check.job)} had no room for it: move some triggers to"
         " another RetrainSchedule"
     )
-    return state.model_copy(update={"reason": str(Finding.CHECK_FAILED), "message": said})
+    return state.model_copy(update={"reason": str(Finding.CHECK_FAILED), "message": message})
 
 
 def _contained(
@@ -121,8 +121,8 @@ def _contained(
     try:
         return _read(state, evidence, trigger, check)
     except Exception as error:
-        said = f"check {objects.name(check.job)} reports what cannot be judged: {error!r}"
-        failed = {"reason": str(Finding.CHECK_FAILED), "message": sentence(said, MAX_SENTENCE)}
+        message = f"check {objects.name(check.job)} reports what cannot be judged: {error!r}"
+        failed = {"reason": str(Finding.CHECK_FAILED), "message": sentence(message, MAX_SENTENCE)}
         return state.model_copy(update=failed)
 
 
@@ -163,8 +163,8 @@ def failure_of(check: Check) -> str | None:
     for pod in reversed(check.pods):
         both = (terminated(pod, one) for one in (names.CHECK_CONTAINER, names.LOOK_CONTAINER))
         if ended := next((one for one in both if one and one.get("exitCode")), None):
-            said = ": ".join(filter(None, (ended.get("reason"), ended.get("message"))))
-            return f"check {name} ended with exit code {ended.get('exitCode')}: {said[-300:]}"
+            message = ": ".join(filter(None, (ended.get("reason"), ended.get("message"))))
+            return f"check {name} ended with exit code {ended.get('exitCode')}: {message[-300:]}"
     return f"check {name} failed: {failed.get('reason')}: {failed.get('message', '')}"
 
 
@@ -176,10 +176,12 @@ def _read(
     state: TriggerStatus, evidence: Evidence, trigger: Trigger, check: Check
 ) -> TriggerStatus:
     """``state`` after a look; one of another kind than the trigger's is none."""
-    said: dict[str, Any] = {"last_checked": objects.created(check.job)}
+    message: dict[str, Any] = {"last_checked": objects.created(check.job)}
     if evidence.unseen is not None:
         words = sentence(evidence.unseen.message, MAX_SENTENCE)
-        return state.model_copy(update={**said, "reason": evidence.unseen.reason, "message": words})
+        return state.model_copy(
+            update={**message, "reason": evidence.unseen.reason, "message": words}
+        )
     try:
         verdict = judge(evidence, trigger, state.known)
     except (ValueError, ArithmeticError):
@@ -190,13 +192,13 @@ def _read(
     waiting = len(state.due) + len(state.started)
     if waiting + len(verdict.causes) > MAX_FIRINGS:
         words = f"{waiting} runs are due or active already: the next checks tell of more"
-        return state.model_copy(update={**said, "message": sentence(words)})
+        return state.model_copy(update={**message, "message": sentence(words)})
     if not (state.reason == Finding.GAVE_UP and verdict.finding in _AS_BEFORE):
-        said["reason"] = str(verdict.finding)
-        said["message"] = sentence(verdict.message, MAX_SENTENCE)
+        message["reason"] = str(verdict.finding)
+        message["message"] = sentence(verdict.message, MAX_SENTENCE)
     now = state.model_copy(
         update={
-            **said,
+            **message,
             "seen": sentence(verdict.seen, MAX_SENTENCE),
             "known": verdict.known,
             "scores": evidence.drift.scores if evidence.drift else [],

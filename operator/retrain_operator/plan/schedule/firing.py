@@ -29,11 +29,11 @@ def run_name(schedule: Schedule, trigger: str, firing: Firing) -> str:
 
 def origin_of(run: Object, schedule: Schedule) -> Origin | None:
     """What ``run`` was started for; None where it was not, whatever a copy of one may say."""
-    said = objects.annotations(run).get(names.FIRING_ANNOTATION)
-    if said is None:
+    message = objects.annotations(run).get(names.FIRING_ANNOTATION)
+    if message is None:
         return None
     try:
-        origin = Origin.model_validate_json(said, extra="ignore")
+        origin = Origin.model_validate_json(message, extra="ignore")
     except ValidationError:
         return None
     return origin if objects.name(run) == _name(schedule, origin) else None
@@ -44,12 +44,12 @@ def triggered_run(
 ) -> Object:
     """The TrainingRun of ``firing``, from the schedule's runTemplate in the API's form."""
     metadata = template.get("metadata") or {}
-    said = {"type": type_, "name": trigger, "evidence": firing.evidence}
+    message = {"type": type_, "name": trigger, "evidence": firing.evidence}
     origin = Origin(trigger=trigger, episode=firing.episode, retry=firing.retry)
     annotations = {
         **metadata.get("annotations", {}),
         names.FIRING_ANNOTATION: origin.model_dump_json(),
-        names.TRIGGERED_BY_ANNOTATION: json.dumps(said),
+        names.TRIGGERED_BY_ANNOTATION: json.dumps(message),
     }
     if firing.tag is not None:
         annotations[names.RELEASE_ANNOTATION] = firing.tag.name
@@ -84,6 +84,6 @@ def _spec(template: dict[str, Any], firing: Firing) -> dict[str, Any]:
 
 
 def _name(schedule: Schedule, origin: Origin) -> str:
-    said = json.dumps([schedule.uid, origin.trigger, origin.episode, origin.retry])
-    digest = hashlib.sha256(said.encode()).hexdigest()[:10]
+    message = json.dumps([schedule.uid, origin.trigger, origin.episode, origin.retry])
+    digest = hashlib.sha256(message.encode()).hexdigest()[:10]
     return f"{cron_job_name(schedule.name, origin.trigger)}-{digest}"

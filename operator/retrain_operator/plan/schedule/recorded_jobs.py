@@ -41,7 +41,7 @@ def record(s: Situation, job: Object, template: dict[str, Any]) -> Object:
     assert clock is not None
     # Not by its labels, which anybody may have changed.
     trigger = str(clock["name"]).removeprefix(cron_job_name(s.seen.owner.name, ""))
-    said = {"type": "Cron", "name": trigger, "evidence": _due(job)}
+    message = {"type": "Cron", "name": trigger, "evidence": _due(job)}
     return {
         "apiVersion": TRAINING_RUN.api_version,
         "kind": TRAINING_RUN.name,
@@ -56,7 +56,7 @@ def record(s: Situation, job: Object, template: dict[str, Any]) -> Object:
             "annotations": {
                 **metadata.get("annotations", {}),
                 names.JOB_UID_ANNOTATION: objects.uid(job),
-                names.TRIGGERED_BY_ANNOTATION: json.dumps(said),
+                names.TRIGGERED_BY_ANNOTATION: json.dumps(message),
             },
             "ownerReferences": [schedule_reference(s.seen.owner)],
         },

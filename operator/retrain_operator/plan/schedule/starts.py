@@ -120,15 +120,15 @@ def _start(s: Situation, name: str, firing: Firing, others: list[str]) -> Start:
         return replace(start, waits="spec.suspend is set")
     if firing.not_before is not None and firing.not_before > s.now:
         until = firing.not_before
-        said = f"its run failed; tried again at {timestamp(until)}"
-        return replace(start, waits=said, until=until)
+        message = f"its run failed; tried again at {timestamp(until)}"
+        return replace(start, waits=message, until=until)
     warm = _cooled_at(s)
     if warm is not None and warm > s.now and not is_release(firing):
-        said = f"cooldownSeconds: until {timestamp(warm)}"
-        return replace(start, waits=said, until=warm)
+        message = f"cooldownSeconds: until {timestamp(warm)}"
+        return replace(start, waits=message, until=warm)
     if others and s.spec.concurrency_policy != "Allow":
-        said = f"waits for the end of {', '.join(others[:3])}"
-        return replace(start, waits=said, blocked=True)
+        message = f"waits for the end of {', '.join(others[:3])}"
+        return replace(start, waits=message, blocked=True)
     return start
 
 

@@ -53,7 +53,7 @@ def schedule_status(s: Situation, states: States) -> Status:
     return status
 
 
-def pod_problem(s: Situation) -> tuple[str, str] | None:
+def problem_of(s: Situation) -> tuple[str, str] | None:
     """Reason and words for what a person must put right; None: nothing."""
     if s.problem is not None:
         return "InvalidSpec", s.problem
@@ -62,18 +62,18 @@ def pod_problem(s: Situation) -> tuple[str, str] | None:
         return "NameTaken", f"not this schedule's and left alone, under a name it needs: {taken}"
     if s.seen.refusals:
         (first, *_) = sorted(s.seen.refusals, key=lambda named: (named[0].name, named[1]))
-        said = "; ".join(sorted(f"{name}: {words}" for (_, name), words in s.seen.refusals.items()))
-        return ("CronJobRefused" if first[0] is CRON_JOB else "RunRefused"), said
+        text = "; ".join(sorted(f"{name}: {words}" for (_, name), words in s.seen.refusals.items()))
+        return ("CronJobRefused" if first[0] is CRON_JOB else "RunRefused"), text
     return None
 
 
 def _conditions(s: Situation) -> list[Object]:
-    wrong = pod_problem(s)
+    wrong = problem_of(s)
     if wrong is not None:
-        reason, said = wrong
+        reason, text = wrong
         return [
-            _condition(s, "Ready", "False", reason, said),
-            _condition(s, "Stalled", "True", reason, said),
+            _condition(s, "Ready", "False", reason, text),
+            _condition(s, "Stalled", "True", reason, text),
         ]
     if s.spec.suspend:
         return [_condition(s, "Ready", "True", "Suspended", "spec.suspend is set: nothing starts")]
@@ -103,22 +103,22 @@ def _checked(s: Situation, states: States) -> list[Object]:
         ),
     ]
     if failure is not None:
-        said = f"{failure}. {REMEDIES[Finding.CHECK_FAILED]}"
-        return [_condition(s, "Checked", "False", Finding.CHECK_FAILED, said)]
+        text = f"{failure}. {REMEDIES[Finding.CHECK_FAILED]}"
+        return [_condition(s, "Checked", "False", Finding.CHECK_FAILED, text)]
     if not new and not left:
         before = objects.any_condition(s.seen.schedule, "Checked")
         unknown = ("Checked", "Unknown", "NotYet", "no check has ended yet")
         return [before or _condition(s, *unknown)]
     if blind:
-        said = "; ".join(words for _, words in blind)
-        return [_condition(s, "Checked", "False", str(blind[0][0]), said)]
+        text = "; ".join(words for _, words in blind)
+        return [_condition(s, "Checked", "False", str(blind[0][0]), text)]
     return [_condition(s, "Checked", "True", "Looked", "every trigger could be looked at")]
 
 
 def _trigger(s: Situation, trigger: Trigger, states: States) -> Object:
     if trigger.cron is None and trigger.name not in states:
-        said = unreadable(s.seen.schedule)[trigger.name]
-        return {**said, "type": trigger.type, "reason": UNREADABLE, "message": _UNREADABLE}
+        text = unreadable(s.seen.schedule)[trigger.name]
+        return {**text, "type": trigger.type, "reason": UNREADABLE, "message": _UNREADABLE}
     if trigger.cron is None:
         unseen = {} if states[trigger.name].reason else {"message": "no check has ended yet."}
         return {**plain(states[trigger.name]), **unseen}

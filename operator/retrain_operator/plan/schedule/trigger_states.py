@@ -36,22 +36,26 @@ def stored(schedule: Object) -> States:
 
     Fields of a newer version of this operator are carried along.
     """
-    return {state.name: state for said in _told(schedule) if (state := _state(said)) is not None}
+    return {
+        state.name: state for message in _told(schedule) if (state := _state(message)) is not None
+    }
 
 
 def unreadable(schedule: Object) -> dict[str, Object]:
     """What its status says of triggers in words of another version, by their names."""
-    return {str(said.get("name")): said for said in _told(schedule) if _state(said) is None}
+    return {
+        str(message.get("name")): message for message in _told(schedule) if _state(message) is None
+    }
 
 
 def _told(schedule: Object) -> list[Object]:
     return (schedule.get("status") or {}).get("triggers") or []
 
 
-def _state(said: Object) -> TriggerStatus | None:
+def _state(message: Object) -> TriggerStatus | None:
     # Scores are shown and nothing more: a new word among them decides nothing.
-    shown = {key: value for key, value in said.items() if key != "scores"}
-    for content in (said, shown):
+    shown = {key: value for key, value in message.items() if key != "scores"}
+    for content in (message, shown):
         try:
             return TriggerStatus.model_validate(content, extra="allow")
         except ValidationError:
