@@ -1,5 +1,6 @@
 """What people install, from this repository's own files."""
 
+import re
 from pathlib import Path
 
 import yaml
@@ -9,6 +10,8 @@ from retrain_operator.kube.objects import Object
 ROOT = Path(__file__).parents[2]
 CRDS = ROOT / "crds"
 BASE = ROOT / "manifests" / "base"
+CHART = ROOT / "charts" / "retrain"
+MIB = 2**20
 
 
 def crds() -> list[Object]:
@@ -32,3 +35,11 @@ def rules() -> list[Object]:
     (role,) = (item for item in manifests("rbac.yaml") if item["kind"] == "ClusterRole")
     found: list[Object] = role["rules"]
     return found
+
+
+def memory_limit() -> int:
+    """Bytes that the chart allows the operator."""
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    found = re.fullmatch(r"([0-9]+)Mi", values["resources"]["limits"]["memory"])
+    assert found
+    return int(found[1]) * MIB

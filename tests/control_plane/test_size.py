@@ -3,21 +3,18 @@
 import asyncio
 import json
 import os
-import re
 import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
+from control_plane.installed import MIB, memory_limit
 from control_plane.scenarios import trained
 from control_plane.space import Space
 from control_plane.world import Access, World
-from install.rendering import CHART
 from retrain_operator.kube.objects import Object
 
 ENDED = 50_000
-MIB = 2**20
 
 
 @pytest.mark.exhaustive
@@ -40,7 +37,7 @@ async def test_fifty_thousand_ended_runs_fit_into_the_memory_that_the_chart_allo
         operator.start(command=True)
         await operator.listed(seconds=600)
         await trained(other)
-        peak, limit = operator.process.peak(), allowed()
+        peak, limit = operator.process.peak(), memory_limit()
         print(f"peak {peak / MIB:.0f} MiB of {limit / MIB:.0f}")
         assert peak < limit
         assert operator.proxy.count("create", "jobs") == 1
@@ -56,11 +53,3 @@ async def copied(access: Access, namespace: str, example: Object, count: int) ->
     )
     await process.communicate(json.dumps(example).encode())
     assert process.returncode == 0
-
-
-def allowed() -> int:
-    """Bytes."""
-    values = yaml.safe_load((CHART / "values.yaml").read_text())
-    found = re.fullmatch(r"([0-9]+)Mi", values["resources"]["limits"]["memory"])
-    assert found
-    return int(found[1]) * MIB
