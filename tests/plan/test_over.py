@@ -272,6 +272,17 @@ def test_a_job_that_is_being_deleted_by_hand_is_waited_for() -> None:
     assert World(a_run(BOUND), deleted(a_job()), [a_pod("train runs")]).plan() == NOTHING
 
 
+@pytest.mark.parametrize("spec", [{}, {"cancel": True}, {"suspend": True}])
+def test_a_job_that_somebody_has_taken_from_the_run_is_left_alone(spec: Any) -> None:
+    job = a_job()
+    job["metadata"]["ownerReferences"] = []
+    decided = World(a_run(BOUND, **spec), job, [a_pod("train runs")]).plan()
+    assert (decided.patch_job, decided.delete_job, decided.create_job) == (None, False, None)
+    told = condition(decided.status)
+    assert (told["status"], told["reason"]) == ("Unknown", "Pending")
+    assert "is left alone until it ends" in told["message"]
+
+
 # A Job that goes, on a node that is lost.
 
 

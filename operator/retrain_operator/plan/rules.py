@@ -89,7 +89,9 @@ def _job_is_not_its_own(s: Situation) -> Plan | None:
     if job is None or owns(run, job):
         return None
     if "jobUID" in s.seen.status:
-        return _job_is_lost(s)
+        taken = "somebody has taken the run's Job from it: it is left alone until it ends"
+        waiting = Plan(status=ongoing(s, Activity.PENDING, taken), again=MARKED)
+        return _job_is_lost(s) or _job_has_finished(s) or waiting
     if (wanted := made_for(run)) is not None:
         if objects.uid(job) == wanted and recorded_by(job) is None:
             if s.now - objects.created(run) < MARKED:
