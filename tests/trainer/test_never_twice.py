@@ -21,6 +21,7 @@ def lock_of(world: World, ended: Ended) -> str:
     return Path(path).read_text()
 
 
+@pytest.mark.exhaustive
 def test_a_repository_whose_lock_is_committed_trains_a_change_once_and_then_restores(
     world: World,
 ) -> None:

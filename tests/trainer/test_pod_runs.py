@@ -190,6 +190,7 @@ def test_sigterm_ends_the_stage_and_leaves_nothing_locked(world: World) -> None:
     assert _runs(world) == 1
 
 
+@pytest.mark.exhaustive
 def test_pull_in_a_new_clone_brings_the_same_bytes(world: World, tmp_path: Path) -> None:
     spec = world.spec(dvc={"params": {"train.lr": 0.75}})
     trained(world.pods(spec).run())

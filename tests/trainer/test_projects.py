@@ -118,6 +118,7 @@ def test_new_data_upstream_is_trained_on_and_the_champion_measured_on_it(world: 
     assert champion.version == "1"
 
 
+@pytest.mark.exhaustive
 def test_an_import_with_a_hash_keeps_its_bytes_without_update(world: World) -> None:
     first = trained(world.pods().run())
     assert first.result.reason is Reason.TRAINED
