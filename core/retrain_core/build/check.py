@@ -93,7 +93,7 @@ def _pod_template(
         "known": dict(known),
         "timeoutSeconds": spec.check.timeout_seconds,
     }
-    message = json.dumps(task, separators=(",", ":"), ensure_ascii=False)
+    encoded = json.dumps(task, separators=(",", ":"), ensure_ascii=False)
     pod = run.pod
     look, check = _containers(spec, run, settings)
     volumes = [
@@ -107,7 +107,7 @@ def _pod_template(
     return {
         "metadata": {
             "labels": {**pod.get("labels", {}), **labels},
-            "annotations": {**pod.get("annotations", {}), names.CHECK_ANNOTATION: message},
+            "annotations": {**pod.get("annotations", {}), names.CHECK_ANNOTATION: encoded},
         },
         "spec": two_steps(pod, _COPIED, look, check, volumes),
     }

@@ -69,8 +69,8 @@ def build_cron_job(
     labels = {names.SCHEDULE_LABEL: schedule.name, names.TRIGGER_LABEL: trigger.name}
     run = effective_spec(run_template["spec"], defaults)
     template = job_template(labels, {}, run, settings)
-    message = json.dumps(run_template, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
-    template["metadata"]["annotations"] = {names.RUN_TEMPLATE_ANNOTATION: message}
+    encoded = json.dumps(run_template, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
+    template["metadata"]["annotations"] = {names.RUN_TEMPLATE_ANNOTATION: encoded}
     built = cron_job(
         schedule,
         trigger.name,
@@ -82,7 +82,7 @@ def build_cron_job(
             "jobTemplate": template,
         },
     )
-    built["metadata"]["annotations"][TEMPLATES_ANNOTATION] = _digest(message)
+    built["metadata"]["annotations"][TEMPLATES_ANNOTATION] = _digest(encoded)
     return built
 
 
@@ -92,17 +92,17 @@ def with_templates_before(built: dict[str, Any], before: dict[str, Any] | None) 
     if newest is None or before is None:
         return built
     earlier = [digest for digest in _templates(before) if digest != newest]
-    message = " ".join([newest, *earlier][:MAX_TEMPLATES])
-    annotations = {**built["metadata"]["annotations"], TEMPLATES_ANNOTATION: message}
+    digests = " ".join([newest, *earlier][:MAX_TEMPLATES])
+    annotations = {**built["metadata"]["annotations"], TEMPLATES_ANNOTATION: digests}
     return {**built, "metadata": {**built["metadata"], "annotations": annotations}}
 
 
 def template_of(cron_job: dict[str, Any], job: dict[str, Any]) -> dict[str, Any] | None:
     """The run template that ``job``, of ``cron_job``, was made from; None: none that it has had."""
-    message = (job["metadata"].get("annotations") or {}).get(names.RUN_TEMPLATE_ANNOTATION, "")
-    if _digest(message) not in _templates(cron_job):
+    encoded = (job["metadata"].get("annotations") or {}).get(names.RUN_TEMPLATE_ANNOTATION, "")
+    if _digest(encoded) not in _templates(cron_job):
         return None
-    template: dict[str, Any] = json.loads(message)
+    template: dict[str, Any] = json.loads(encoded)
     return template
 
 

@@ -36,12 +36,12 @@ def mark(run: Object) -> Object:
     """What says in the metadata of ``run``, which has ended, how and when it did."""
     status = run["status"]
     succeeded = objects.any_condition(run, "Succeeded") or {}
-    message = {
+    ended = {
         "name": objects.name(run),
         "reason": succeeded.get("reason", ""),
         "time": status["completionTime"],
     }
-    return {"metadata": {"annotations": {names.ENDED_ANNOTATION: json.dumps(message)}}}
+    return {"metadata": {"annotations": {names.ENDED_ANNOTATION: json.dumps(ended)}}}
 
 
 def is_marked(run: Object) -> bool:
@@ -58,11 +58,11 @@ def ended_before(run: Object) -> Ended | None:
     Raises:
         ValueError: the mark cannot be read; in words for the status.
     """
-    message = objects.annotations(run).get(names.ENDED_ANNOTATION)
-    if message is None:
+    annotation = objects.annotations(run).get(names.ENDED_ANNOTATION)
+    if annotation is None:
         return None
     try:
-        found = _Mark.model_validate_json(message)
+        found = _Mark.model_validate_json(annotation)
         if found.name != objects.name(run):
             return None
         return Ended(Reason(found.reason), found.time)

@@ -142,12 +142,12 @@ def generation(situation: Situation) -> int:
 def _trigger(run: Object) -> Object:
     """What started ``run``, by the word of its annotation, which a user too may have written."""
     try:
-        detail = RunTrigger.model_validate_json(
+        found = RunTrigger.model_validate_json(
             objects.annotations(run).get(names.TRIGGERED_BY_ANNOTATION, "")
         )
     except ValidationError:
         return {"type": "Manual"}
-    return detail.model_dump(by_alias=True, exclude_none=True)
+    return found.model_dump(by_alias=True, exclude_none=True)
 
 
 def _of_job(situation: Situation) -> Status:

@@ -117,8 +117,8 @@ def _checked(s: Situation, states: States) -> list[Object]:
 
 def _trigger(s: Situation, trigger: Trigger, states: States) -> Object:
     if trigger.cron is None and trigger.name not in states:
-        text = unreadable(s.seen.schedule)[trigger.name]
-        return {**text, "type": trigger.type, "reason": UNREADABLE, "message": _UNREADABLE}
+        entry = unreadable(s.seen.schedule)[trigger.name]
+        return {**entry, "type": trigger.type, "reason": UNREADABLE, "message": _UNREADABLE}
     if trigger.cron is None:
         unseen = {} if states[trigger.name].reason else {"message": "no check has ended yet."}
         return {**plain(states[trigger.name]), **unseen}

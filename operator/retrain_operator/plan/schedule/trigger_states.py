@@ -36,26 +36,22 @@ def stored(schedule: Object) -> States:
 
     Fields of a newer version of this operator are carried along.
     """
-    return {
-        state.name: state for message in _told(schedule) if (state := _state(message)) is not None
-    }
+    return {state.name: state for entry in _told(schedule) if (state := _state(entry)) is not None}
 
 
 def unreadable(schedule: Object) -> dict[str, Object]:
     """What its status says of triggers in words of another version, by their names."""
-    return {
-        str(message.get("name")): message for message in _told(schedule) if _state(message) is None
-    }
+    return {str(entry.get("name")): entry for entry in _told(schedule) if _state(entry) is None}
 
 
 def _told(schedule: Object) -> list[Object]:
     return (schedule.get("status") or {}).get("triggers") or []
 
 
-def _state(message: Object) -> TriggerStatus | None:
+def _state(entry: Object) -> TriggerStatus | None:
     # Scores are shown and nothing more: a new word among them decides nothing.
-    shown = {key: value for key, value in message.items() if key != "scores"}
-    for content in (message, shown):
+    shown = {key: value for key, value in entry.items() if key != "scores"}
+    for content in (entry, shown):
         try:
             return TriggerStatus.model_validate(content, extra="allow")
         except ValidationError:
