@@ -64,14 +64,14 @@ class _Clone:
             # With the commit before it `git show` tells what has changed.
             with watched(git) as (told, can_filter):
                 commit = check_out(told, source.revision, depth=2, pinned=pinned)
-                message = [fetch_history(git, commit, can_filter())]
+                notes = [fetch_history(git, commit, can_filter())]
             git.call("config", "remote.origin.url", source.url)
             if left := fetch_lfs_files(git):
-                message.append(f".lfsconfig leaves {some_of(left)} pointers of Git LFS")
+                notes.append(f".lfsconfig leaves {some_of(left)} pointers of Git LFS")
             submodules = list(find_submodules(git))
             if unnamed := gitlinks(git).keys() - {submodule.path for submodule in submodules}:
-                message.append(f"{some_of(unnamed)} stays empty: .gitmodules does not bring it")
-        for text in filter(None, message):
+                notes.append(f"{some_of(unnamed)} stays empty: .gitmodules does not bring it")
+        for text in filter(None, notes):
             self.warn("/".join(within) + ": " + text if within else text)
         for submodule in submodules:
             self._fetch_submodule(submodule, target, within)

@@ -63,5 +63,5 @@ def judge(seen: DriftEvidence, spec: Drift, known: str | None) -> Verdict:
 def _listed(scores: Sequence[ColumnScore], threshold: float) -> str:
     if not scores:
         return ""
-    message = [f"{one.column} {one.psi or one.outcome}" for one in scores[:_SHOWN]]
-    return f" (PSI from {threshold:g}: {', '.join(message)})"
+    columns = [f"{one.column} {one.psi or one.outcome}" for one in scores[:_SHOWN]]
+    return f" (PSI from {threshold:g}: {', '.join(columns)})"

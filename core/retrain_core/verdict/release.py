@@ -106,18 +106,18 @@ def judge(seen: ReleaseEvidence, spec: Release, known: str | None) -> Verdict:
     new = [tag for tag, standing in before.standing(seen.tags) if standing == "New"]
     now = before.having(map(tag_print, new), complete=True)
     moved = [tag for tag, standing in before.standing(seen.moved) if standing == "Moved"]
-    message = []
+    parts = []
     if new:
-        message.append(f"new: {', '.join(tag.name for tag in new)}")
+        parts.append(f"new: {', '.join(tag.name for tag in new)}")
     if moved:
         listed = ", ".join(f"{tag.name} (now {tag.commit[:12]})" for tag in moved)
-        message.append(f"moved to another commit, which is not trained: {listed}")
+        parts.append(f"moved to another commit, which is not trained: {listed}")
     if seen.more:
-        message.append(f"{seen.more} more at the next checks")
+        parts.append(f"{seen.more} more at the next checks")
     finding = Finding.NEW_TAG if new else Finding.TAG_MOVED if moved else Finding.NO_NEW_TAG
     return Verdict(
         finding,
-        "; ".join(message) or f"no new tag: {shown}",
+        "; ".join(parts) or f"no new tag: {shown}",
         shown,
         str(now),
         tuple(_cause(tag, "new tag") for tag in new),

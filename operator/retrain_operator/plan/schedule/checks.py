@@ -48,12 +48,12 @@ def wanted_check(s: Situation, states: States) -> Object | None:
 
 def told_of_size(states: States) -> States:
     """``states``, of which those that no check is told say so."""
-    message = {
+    update = {
         "reason": str(Finding.TOO_MANY_TAGS),
         "message": "a check has no room for the tags that are known of it beside those of the"
         " triggers before it: narrow tagPattern, or move it to another RetrainSchedule",
     }
-    return states | {name: states[name].model_copy(update=message) for name in _too_large(states)}
+    return states | {name: states[name].model_copy(update=update) for name in _too_large(states)}
 
 
 def _too_large(states: States) -> set[str]:

@@ -44,12 +44,12 @@ def triggered_run(
 ) -> Object:
     """The TrainingRun of ``firing``, from the schedule's runTemplate in the API's form."""
     metadata = template.get("metadata") or {}
-    message = {"type": type_, "name": trigger, "evidence": firing.evidence}
+    trigger_of_run = {"type": type_, "name": trigger, "evidence": firing.evidence}
     origin = Origin(trigger=trigger, episode=firing.episode, retry=firing.retry)
     annotations = {
         **metadata.get("annotations", {}),
         names.FIRING_ANNOTATION: origin.model_dump_json(),
-        names.TRIGGERED_BY_ANNOTATION: json.dumps(message),
+        names.TRIGGERED_BY_ANNOTATION: json.dumps(trigger_of_run),
     }
     if firing.tag is not None:
         annotations[names.RELEASE_ANNOTATION] = firing.tag.name
@@ -84,6 +84,6 @@ def _spec(template: dict[str, Any], firing: Firing) -> dict[str, Any]:
 
 
 def _name(schedule: Schedule, origin: Origin) -> str:
-    message = json.dumps([schedule.uid, origin.trigger, origin.episode, origin.retry])
-    digest = hashlib.sha256(message.encode()).hexdigest()[:10]
+    identity = json.dumps([schedule.uid, origin.trigger, origin.episode, origin.retry])
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:10]
     return f"{cron_job_name(schedule.name, origin.trigger)}-{digest}"

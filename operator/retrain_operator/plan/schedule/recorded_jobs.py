@@ -41,7 +41,7 @@ def record(s: Situation, job: Object, template: dict[str, Any]) -> Object:
     assert clock is not None
     # Not by its labels, which anybody may have changed.
     trigger = str(clock["name"]).removeprefix(cron_job_name(s.seen.owner.name, ""))
-    message = {"type": "Cron", "name": trigger, "evidence": _due(job)}
+    trigger_of_run = {"type": "Cron", "name": trigger, "evidence": _due(job)}
     return {
         "apiVersion": TRAINING_RUN.api_version,
         "kind": TRAINING_RUN.name,
@@ -56,7 +56,7 @@ def record(s: Situation, job: Object, template: dict[str, Any]) -> Object:
             "annotations": {
                 **metadata.get("annotations", {}),
                 names.JOB_UID_ANNOTATION: objects.uid(job),
-                names.TRIGGERED_BY_ANNOTATION: json.dumps(message),
+                names.TRIGGERED_BY_ANNOTATION: json.dumps(trigger_of_run),
             },
             "ownerReferences": [schedule_reference(s.seen.owner)],
         },
